@@ -1,0 +1,160 @@
+"""The table of backbones: names to specs, filled by plugins at the first look."""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.metadata import entry_points
+
+from registry.errors import DuplicateNameError, UnknownBackboneError
+from registry.spec import BackboneSpec
+
+ENTRY_POINT_GROUP = "parnet_zoo.backbones"
+
+# Built-in plugins are listed here, not as entry points of our own: reading every installed
+# distribution's metadata costs more than the rest of `registry.get`, and is done only when a name
+# is not among these or when all names are asked for.
+BUILTIN_PLUGINS: tuple[tuple[str, str], ...] = (("parnet", "parnet_zoo.networks.variants:specs"),)
+
+Plugin = Callable[[], Iterable[BackboneSpec]]
+
+
+@dataclass
+class Catalog:
+    """Specs by name, each with the plugin it came from."""
+
+    specs: dict[str, BackboneSpec] = field(default_factory=dict)
+    origins: dict[str, str] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
+    broken: dict[str, str] = field(default_factory=dict)
+    builtin_loaded: bool = False
+    plugins_loaded: bool = False
+
+    def register(
+        self, spec: BackboneSpec, *, origin: str = "user", aliases: Iterable[str] = ()
+    ) -> BackboneSpec:
+        """Add one spec; see `registry.register`."""
+        names = (spec.name, *aliases)
+        for name in names:
+            if name in self.origins:
+                raise DuplicateNameError(
+                    f"{name!r} is registered twice: by {self.origins[name]} and by {origin}"
+                )
+        for name in names:
+            self.origins[name] = origin
+        self.specs[spec.name] = spec
+        self.aliases.update(dict.fromkeys(aliases, spec.name))
+        return spec
+
+    def load_builtin(self) -> None:
+        """Import the built-in plugins, once."""
+        if not self.builtin_loaded:
+            self.builtin_loaded = True
+            for name, target in BUILTIN_PLUGINS:
+                self._load(name, target)
+
+    def load_plugins(self) -> None:
+        """Import every plugin, built-in and installed, once. A broken one is noted, not raised."""
+        self.load_builtin()
+        if not self.plugins_loaded:
+            self.plugins_loaded = True
+            for point in entry_points(group=ENTRY_POINT_GROUP):
+                origin = f"plugin {point.name!r}"
+                if point.dist is not None:
+                    origin += f" of {point.dist.name} {point.dist.version}"
+                try:
+                    self._load(origin, point.value)
+                except DuplicateNameError:
+                    raise
+                except Exception as error:
+                    # Anything may go wrong in somebody else's module; the others must still work.
+                    self.broken[origin] = f"{type(error).__name__}: {error}"
+
+    def _load(self, origin: str, target: str) -> None:
+        module, _, function = target.partition(":")
+        plugin: Plugin = getattr(import_module(module), function)
+        for spec in plugin():
+            self.register(spec, origin=origin)
+
+    def get(self, name: str) -> BackboneSpec:
+        """The spec of that name or alias; see `registry.get`."""
+        self.load_builtin()
+        if name not in self.origins:
+            self.load_plugins()
+        try:
+            return self.specs[self.aliases.get(name, name)]
+        except KeyError:
+            raise UnknownBackboneError(self._not_found(name)) from None
+
+    def names(self, pattern: str = "*", *, hidden: bool = False) -> list[str]:
+        """Names that match a glob; see `registry.names`."""
+        self.load_plugins()
+        return [
+            name
+            for name, spec in sorted(self.specs.items())
+            if fnmatch.fnmatchcase(name, pattern) and (hidden or not spec.hidden)
+        ]
+
+    def suggestions(self, name: str) -> list[str]:
+        """Registered names close to a misspelt one, nearest first; see `registry.suggestions`."""
+        self.load_plugins()
+        known = [*self.specs, *self.aliases]
+        return difflib.get_close_matches(name.lower().replace("-", "_"), known, n=3, cutoff=0.5)
+
+    def _not_found(self, name: str) -> str:
+        near = self.suggestions(name)
+        hint = f"did you mean {' or '.join(near)}?" if near else "see `parnet-zoo backbones list`"
+        failed = "".join(f"; {origin} is broken: {why}" for origin, why in self.broken.items())
+        return f"no backbone is called {name!r}; {hint}{failed}"
+
+
+_catalog = Catalog()
+
+
+def register(spec: BackboneSpec, *, aliases: Iterable[str] = ()) -> BackboneSpec:
+    """Register a spec of your own under its name.
+
+    Raises:
+        DuplicateNameError: The name or an alias is taken; the message names both sides.
+    """
+    _catalog.load_builtin()
+    return _catalog.register(spec, aliases=aliases)
+
+
+def get(name: str) -> BackboneSpec:
+    """The spec registered as `name`.
+
+    Raises:
+        UnknownBackboneError: No such name; the message gives the nearest ones.
+    """
+    return _catalog.get(name)
+
+
+def names(pattern: str = "*", *, hidden: bool = False) -> list[str]:
+    """Sorted names that match a glob such as `"parnet_*"`; hidden ones only when asked for."""
+    return _catalog.names(pattern, hidden=hidden)
+
+
+def suggestions(name: str) -> list[str]:
+    """Up to three registered names near to `name`, nearest first."""
+    return _catalog.suggestions(name)
+
+
+def broken_plugins() -> dict[str, str]:
+    """Plugins that failed to load, with the reason."""
+    _catalog.load_plugins()
+    return dict(_catalog.broken)
+
+
+@contextmanager
+def temporary() -> Iterator[None]:
+    """Undo every registration made inside the block. For tests."""
+    before = dict(_catalog.specs), dict(_catalog.origins), dict(_catalog.aliases)
+    try:
+        yield
+    finally:
+        _catalog.specs, _catalog.origins, _catalog.aliases = before
