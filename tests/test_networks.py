@@ -1,0 +1,268 @@
+"""ParNet as a Keras model: sizes, outputs, the deploy form."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import registry
+from parnet_zoo.networks.agreement import agreement
+from parnet_zoo.networks.batch_norm import BatchNorm
+from parnet_zoo.networks.deploy_form import to_deploy_form
+from parnet_zoo.networks.halves_conv import HalvesConv2D
+from parnet_zoo.networks.spec import ParNetSpec, ScalingSpec
+from parnet_zoo.training.precision import dtype_policy
+
+# Exact counts of networks.md's table, 1000 classes: trainable parameters of the training form, and
+# multiply-adds of training and deploy form at 224 px in 10^9.
+TABLE = {
+    "parnet_s_release": (20_930_936, 5.260, 4.734),
+    "parnet_s": (20_983_848, 5.374, 4.837),
+    "parnet_m": (38_953_256, 9.535, 8.582),
+    "parnet_l": (60_180_008, 14.804, 13.325),
+    "parnet_xl": (93_176_168, 23.016, 20.716),
+}
+
+
+def trainable(model: Any) -> int:
+    return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+
+
+def untrainable(model: Any) -> int:
+    return sum(int(np.prod(weight.shape)) for weight in model.non_trainable_weights)
+
+
+def output_bytes(model: Any) -> int:
+    """float32 bytes of the outputs of all layers, batch 1."""
+    operations = [op for op in model._operations if not isinstance(op, keras.layers.InputLayer)]
+    outputs = [output for op in operations for output in keras.tree.flatten(op.output)]
+    return 4 * sum(int(np.prod(output.shape[1:])) for output in outputs)
+
+
+def shaken(model: Any, seed: int = 0) -> Any:
+    """The model with random weights and random, realistic BatchNorm statistics."""
+    random = np.random.default_rng(seed)
+    for layer in model.layers:
+        if isinstance(layer, BatchNorm):
+            size = layer.gamma.shape
+            layer.set_weights(
+                [
+                    random.uniform(0.5, 1.5, size),
+                    random.normal(0, 0.3, size),
+                    random.normal(0, 0.3, size),
+                    random.uniform(0.5, 2, size),
+                ]
+            )
+    return model
+
+
+def images(size: int, count: int = 2, dtype: str = "float32") -> np.ndarray:
+    return np.random.default_rng(1).random((count, size, size, 3)).astype(dtype)
+
+
+def specs(depth: int = 2) -> st.SearchStrategy[ParNetSpec]:
+    """Small valid ParNets of every kind."""
+
+    @st.composite
+    def draw(draw: st.DrawFn) -> ParNetSpec:
+        branches = draw(st.integers(1, 4))
+        evens = st.integers(1, 7).map(lambda half: 2 * half)
+        scaling = ScalingSpec(
+            branches=branches,
+            channels=tuple(draw(evens) for _ in range(branches)),
+            depth=tuple(draw(st.integers(1, depth)) for _ in range(branches)),
+            final_channels=draw(st.integers(1, 20)),
+            stem=draw(st.sampled_from(["imagenet", "small"])),
+            activation=draw(st.sampled_from(["silu", "relu"])),
+            resolution=64,
+        )
+        return ParNetSpec(name="drawn", scaling=scaling)
+
+    return draw()
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_cost_from_the_spec_is_the_published_table(name: str) -> None:
+    parameters, training, deploy = TABLE[name]
+    spec = registry.get(name)
+    assert spec.cost().parameters == parameters
+    assert spec.cost().multiply_adds / 1e9 == pytest.approx(training, abs=6e-4)
+    assert spec.cost(form="deploy").multiply_adds / 1e9 == pytest.approx(deploy, abs=6e-4)
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_the_built_network_has_exactly_the_published_parameters(name: str) -> None:
+    assert trainable(registry.get(name).build(num_classes=1000)) == TABLE[name][0]
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@given(spec=specs(), classes=st.integers(2, 9))
+def test_cost_from_the_spec_equals_the_built_network(spec: ParNetSpec, classes: int) -> None:
+    shape = (spec.resolution, spec.resolution, 3)
+    training = spec.build(num_classes=classes, image_shape=shape)
+    for form, model in (("training", training), ("deploy", to_deploy_form(training))):
+        cost = spec.cost(num_classes=classes, form=form)
+        assert cost.parameters == trainable(model)
+        assert cost.non_trainable == untrainable(model)
+        assert cost.activation_bytes == output_bytes(model)
+
+
+def test_headless_it_gives_the_final_map_and_with_classes_logits() -> None:
+    spec = registry.get("parnet_test")
+    assert spec.build()(images(64)).shape == (2, 2, 2, 64)
+    assert spec.build(num_classes=7)(images(64)).shape == (2, 7)
+    assert spec.build(num_classes=7)(images(96)).shape == (2, 7)
+
+
+def test_the_pyramid_has_one_map_for_each_stride_by_name_and_as_tensor() -> None:
+    model = registry.get("parnet_test").build()
+    assert list(model.pyramid_outputs) == ["P1", "P2", "P3", "P4", "P5"]
+    assert list(model.pyramid_level_inputs) == ["P1", "P2", "P3", "P4", "P5"]
+    both = keras.Model(model.input, [model.pyramid_outputs, model.output])
+    maps, final = both(images(64))
+    assert {level: out.shape[1] for level, out in maps.items()} == {
+        "P1": 32, "P2": 16, "P3": 8, "P4": 4, "P5": 2,
+    }  # fmt: skip
+    np.testing.assert_array_equal(maps["P5"], final)
+    for level, layer in model.pyramid_level_inputs.items():
+        assert model.get_layer(layer).output is model.pyramid_outputs[level]
+
+
+def test_every_stage_is_a_named_output() -> None:
+    model = registry.get("parnet_test").build()
+    assert list(model.stage_outputs) == [
+        "stem_0", "stem_1", "enter_1", "enter_2", "stream_0", "stream_1", "stream_2",
+        "merge_0", "merge_1", "merge_2", "final",
+    ]  # fmt: skip
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@given(spec=specs(), seed=st.integers(0, 99))
+def test_the_deploy_form_computes_the_same_function_in_float64(spec: ParNetSpec, seed: int) -> None:
+    with dtype_policy("float64"):
+        model = shaken(spec.build(num_classes=5), seed)
+    deploy = to_deploy_form(model)
+    batch = images(64, dtype="float64")
+    expected = np.asarray(keras.Model(model.input, model.get_layer("head_pool").output)(batch))
+    got = np.asarray(keras.Model(deploy.input, deploy.get_layer("head_pool").output)(batch))
+    np.testing.assert_allclose(got, expected, rtol=0, atol=1e-12 * max(1, np.abs(expected).max()))
+
+
+def test_the_deploy_form_of_every_size_agrees_in_float32() -> None:
+    for branches in (1, 2, 3, 4):
+        spec = registry.get("parnet_test").scaled(branches=branches, resolution=64)
+        model = shaken(spec.build(num_classes=10))
+        found = agreement(model, to_deploy_form(model), [images(64), images(128)])
+        scale = np.abs(np.asarray(model(images(64)))).max()
+        assert found.images == 4
+        assert found.logits < 1e-5 * max(1, scale)
+        assert found.same_label == 4
+
+
+def test_the_deploy_form_has_one_convolution_a_block_and_nothing_to_fold_left() -> None:
+    deploy = to_deploy_form(shaken(registry.get("parnet_test").build(num_classes=3)))
+    kinds = [type(layer) for layer in deploy.layers]
+    assert BatchNorm not in kinds
+    assert keras.layers.BatchNormalization not in kinds
+    assert all(kind.__module__.startswith("keras.") for kind in kinds)
+    names = [layer.name for layer in deploy.layers if isinstance(layer, keras.layers.Conv2D)]
+    wide = [name for name in names if "gate" not in name]
+    # 4 stem and enter blocks, 3 stream blocks, merge 0, two halves in each of 2 fusions, final
+    assert len(wide) == 4 + 3 + 1 + 2 * 2 + 1
+
+
+def test_a_saved_deploy_form_loads_without_this_project(tmp_path: Path) -> None:
+    deploy = to_deploy_form(shaken(registry.get("parnet_test").build(num_classes=3)))
+    deploy.save(tmp_path / "deploy.keras")
+    np.save(tmp_path / "images.npy", images(64))
+    code = (
+        "import sys; sys.modules['parnet_zoo'] = None\n"
+        "import keras, numpy as np\n"
+        "model = keras.models.load_model('deploy.keras')\n"
+        "np.save('logits.npy', np.asarray(model(np.load('images.npy'))))"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True)
+    expected = np.asarray(deploy(images(64)))
+    np.testing.assert_allclose(np.load(tmp_path / "logits.npy"), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_a_saved_training_form_loads_equal(tmp_path: Path) -> None:
+    model = shaken(registry.get("parnet_test").build(num_classes=3))
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert loaded.scaling == model.scaling
+    np.testing.assert_array_equal(np.asarray(loaded(images(64))), np.asarray(model(images(64))))
+
+
+def test_mixed_precision_keeps_weights_statistics_and_logits_in_float32() -> None:
+    with dtype_policy("mixed_bfloat16"):
+        model = registry.get("parnet_test").build(num_classes=3)
+    assert {weight.dtype for weight in model.weights} == {"float32"}
+    assert keras.backend.standardize_dtype(model(images(64)).dtype) == "float32"
+    assert model.get_layer("stem_0_dense_conv").compute_dtype == "bfloat16"
+
+
+def test_fused_batch_norm_is_keras_own_but_for_the_unbiased_variance() -> None:
+    random = np.random.default_rng(0)
+    x = random.normal(3, 2, (4, 5, 5, 6)).astype("float32")
+    ours = BatchNorm()
+    theirs = keras.layers.BatchNormalization(epsilon=1e-5, momentum=0.9)
+    for layer in (ours, theirs):
+        layer.build(x.shape)
+        layer.gamma.assign(random.uniform(0.5, 2, 6))
+    ours.gamma.assign(theirs.gamma)
+    np.testing.assert_allclose(ours(x, training=True), theirs(x, training=True), atol=1e-5)
+    np.testing.assert_allclose(ours.moving_mean, theirs.moving_mean, rtol=1e-5)
+    count = 4 * 5 * 5
+    unbiased = (np.asarray(theirs.moving_variance) - 0.9) * count / (count - 1) + 0.9
+    np.testing.assert_allclose(ours.moving_variance, unbiased, rtol=1e-5)
+    theirs.moving_variance.assign(ours.moving_variance)
+    np.testing.assert_allclose(ours(x), theirs(x), atol=1e-5)
+
+
+def test_a_frozen_batch_norm_keeps_its_statistics() -> None:
+    layer = BatchNorm()
+    x = images(8)
+    layer.build(x.shape)
+    layer.trainable = False
+    before = np.asarray(layer.moving_mean).copy()
+    layer(x, training=True)
+    np.testing.assert_array_equal(layer.moving_mean, before)
+
+
+@pytest.mark.parametrize("policy", ["float64", "float16"])
+def test_batch_norm_works_where_the_fused_kernel_does_not_or_in_half_precision(policy: str) -> None:
+    layer = BatchNorm(dtype=policy if policy == "float64" else "mixed_float16")
+    out = layer(images(8), training=True)
+    assert keras.backend.standardize_dtype(out.dtype) == policy
+    np.testing.assert_allclose(np.asarray(out, "float64").mean((0, 1, 2)), 0, atol=2e-3)
+
+
+def test_a_convolution_on_halves_is_the_grouped_convolution() -> None:
+    x = np.random.default_rng(0).normal(size=(2, 7, 7, 8)).astype("float32")
+    ours = HalvesConv2D(6, 3, padding="same")
+    theirs = keras.layers.Conv2D(6, 3, padding="same", groups=2)
+    theirs.build(x.shape)
+    ours.build(x.shape)
+    ours.set_weights(theirs.get_weights())
+    np.testing.assert_allclose(ours(x), theirs(x), atol=1e-5)
+
+
+def test_gradients_reach_every_weight_under_the_fused_kernel() -> None:
+    import tensorflow as tf
+
+    model = registry.get("parnet_test").build(num_classes=3)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(model(images(64), training=True) ** 2)
+    gradients = tape.gradient(loss, [weight.value for weight in model.trainable_weights])
+    assert all(gradient is not None for gradient in gradients)
+    # a bias-free gate on a stem's first image may be flat, but nothing may be dead altogether
+    assert sum(bool(np.any(np.asarray(gradient))) for gradient in gradients) == len(gradients)
