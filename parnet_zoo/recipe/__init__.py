@@ -1,0 +1,15 @@
+"""What a training run is: a recipe in YAML, checked as a whole before TensorFlow is imported."""
+
+from parnet_zoo.recipe.errors import Problem, RecipeError
+from parnet_zoo.recipe.load import LoadedRecipe, load_recipe
+from parnet_zoo.recipe.schema.recipe import Recipe
+from parnet_zoo.recipe.shipped import shipped_recipes
+
+__all__ = [
+    "LoadedRecipe",
+    "Problem",
+    "Recipe",
+    "RecipeError",
+    "load_recipe",
+    "shipped_recipes",
+]

@@ -1,0 +1,58 @@
+"""Which file a recipe's path or name means."""
+
+import difflib
+import os
+from pathlib import Path
+
+from parnet_zoo.recipe.errors import Problem, RecipeError
+from parnet_zoo.recipe.shipped import shipped_name, shipped_recipes
+
+NEAR_ENOUGH = 0.5
+"""difflib's ratio above which a name counts as a misspelling of another."""
+LONGEST_SHOWN = 300
+"""Characters of a path that a message shows."""
+
+
+def find_recipe(path_or_name: str | Path) -> tuple[Path, str]:
+    """The file of a recipe, and what messages call it.
+
+    A bare name such as `dogcat` is a shipped recipe if there is one; anything else is a file if
+    there is one; then `dogcat.yaml` and `recipes/dogcat.yaml` are the shipped recipe again.
+
+    Raises:
+        RecipeError: Neither; the message has the nearest shipped names, and all of them.
+    """
+    text = os.fspath(path_or_name)
+    path = Path(text)
+    name, shipped = shipped_name(text), shipped_recipes()
+    if name in shipped and (text == name or not _exists(path)):
+        return shipped[name], _printable(_from_here(shipped[name]))
+    if name is None or _exists(path):
+        return path, _printable(text)
+    near = difflib.get_close_matches(name.lower(), shipped, n=1, cutoff=NEAR_ENOUGH)
+    hint = f"did you mean {near[0]}? " if near else ""
+    message = (
+        "there is no such file, and no shipped recipe of that name;"
+        f" {hint}shipped recipes: {', '.join(shipped)}"
+    )
+    raise RecipeError([Problem(0, 0, _printable(text), "", message)])
+
+
+def _from_here(path: Path) -> str:
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def _printable(text: str) -> str:
+    if not text.strip():
+        return f"recipe {text!r}"
+    if len(text) > LONGEST_SHOWN:
+        text = f"...{text[-LONGEST_SHOWN:]}"
+    return text if text.isprintable() else ascii(text)[1:-1]
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a name that no file can have
+        return False

@@ -1,0 +1,147 @@
+"""Changes to a recipe from outside its file: `--set a.b=c` and keyword arguments."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from parnet_zoo.recipe.document import parse_document
+from parnet_zoo.recipe.errors import Problem, RecipeError
+from parnet_zoo.recipe.field_path import FieldPath, dotted
+from parnet_zoo.recipe.fields import NEAR_ENOUGH, field_schema, keys, unknown_key
+from parnet_zoo.recipe.scalars import resolve_scalar
+
+SET = "--set"
+SHORTHANDS: dict[str, FieldPath] = {
+    "image_size": ("model", "resolution"),
+    "model": ("model", "name"),
+    "data": ("data", "root"),
+}
+"""Keyword arguments, and flags of the command line, that are fields inside a section."""
+OPTIONAL_FLAGS = frozenset({*SHORTHANDS, "epochs", "batch_size"})
+"""Keyword arguments for which None means that the flag was not given."""
+_LONGEST_LABEL = 40
+
+
+@dataclass(frozen=True)
+class Override:
+    """One field set from outside.
+
+    Attributes:
+        path: The field.
+        value: Plain data.
+        label: What messages call it instead of a position in the file: `--set` or `epochs=0`.
+    """
+
+    path: FieldPath
+    value: Any
+    label: str
+
+
+def parse_overrides(
+    settings: Sequence[str], changes: Mapping[str, Any]
+) -> tuple[list[Override], list[Problem]]:
+    """Read `--set` texts and keyword arguments, the latter last since they win.
+
+    Args:
+        settings: Texts such as `optimizer.learning_rate=1e-3` or `model.scaling.channels=[24, 48]`.
+        changes: Top-level fields by name, and the shorthands `image_size`, `model` and `data`.
+
+    Returns:
+        The overrides in the order in which they apply, and what cannot be one.
+    """
+    overrides: list[Override] = []
+    problems: list[Problem] = []
+    for setting in settings:
+        try:
+            overrides.extend(_from_setting(setting))
+        except RecipeError as error:
+            problems.extend(error.problems)
+    for keyword, value in changes.items():
+        overrides.extend(_from_keyword(keyword, value))
+    known = [override for override in overrides if field_schema(override.path) is not None]
+    problems.extend(_unknown(override) for override in overrides if override not in known)
+    return known, problems
+
+
+def apply(override: Override, data: dict[str, Any]) -> None:
+    """Set one field in plain data, making the sections that are missing or null."""
+    *sections, last = override.path
+    for key in sections:
+        if data.get(str(key)) is None:
+            data[str(key)] = {}
+        data = data[str(key)]
+        if not isinstance(data, dict):  # the file's own mistake, which is reported as such
+            return
+    old = data.get(str(last))
+    if override.value != {} or not isinstance(old, dict):
+        data[str(last)] = override.value
+
+
+def _from_setting(setting: str) -> Iterator[Override]:
+    name, equals, text = setting.partition("=")
+    path = tuple(name.strip().split("."))
+    if not equals or "" in path:
+        message = "write it as --set key.path=value, such as --set optimizer.learning_rate=1e-3"
+        raise RecipeError([Problem(0, 0, SET, dotted((setting,)), message)])
+    yield from _leaves(path, _value(text.strip(), path), SET)
+
+
+def _value(text: str, path: FieldPath) -> Any:
+    """A scalar as it stands, so that `a: b # c` is a text; lists, sections, quotes as in YAML."""
+    if text[:1] not in {"[", "{", '"', "'"}:
+        return resolve_scalar(text)
+    try:
+        document = parse_document(text, SET)
+    except RecipeError as error:
+        problems = error.problems
+    else:
+        if not document.problems:
+            return document.data
+        problems = tuple(document.problems)
+    raise RecipeError([Problem(0, 0, SET, dotted(path), item.message) for item in problems])
+
+
+def _from_keyword(keyword: str, value: Any) -> Iterator[Override]:
+    if value is None and keyword in OPTIONAL_FLAGS:
+        return
+    plain = _plain(value)
+    path: FieldPath = (keyword,)
+    if keyword in SHORTHANDS and not isinstance(plain, dict):
+        path = SHORTHANDS[keyword]
+    shown = str(value) if len(str(value)) <= _LONGEST_LABEL else "..."
+    yield from _leaves(path, plain, f"{keyword}={shown if shown.isprintable() else '...'}")
+
+
+def _leaves(path: FieldPath, value: Any, label: str) -> Iterator[Override]:
+    """A section changes the keys that it has, and leaves the others."""
+    if isinstance(value, dict) and value and keys(path):
+        for key, inner in value.items():
+            yield from _leaves((*path, key), inner, label)
+    else:
+        yield Override(path, value, label)
+
+
+def _plain(value: Any) -> Any:
+    """Python's values as YAML would give them."""
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _unknown(override: Override) -> Problem:
+    message = unknown_key(override.path)
+    if override.label != SET and len(override.path) == 1:
+        near = difflib.get_close_matches(
+            str(override.path[0]), [*SHORTHANDS, *keys(())], n=1, cutoff=NEAR_ENOUGH
+        )
+        message = f"unknown key; did you mean {near[0]}?" if near else message
+    source = SET if override.label == SET else override.label
+    return Problem(0, 0, source, dotted(override.path), message)

@@ -1,0 +1,1 @@
+"""The typed sections of a recipe, and what must hold between them."""

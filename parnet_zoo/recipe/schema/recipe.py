@@ -1,0 +1,192 @@
+"""The recipe: everything that one training run is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from parnet_zoo.data.augmentation_spec import AugmentationSpec
+from parnet_zoo.recipe.scalars import Scalar
+from parnet_zoo.recipe.schema.backbone import BackboneMisfitError, backbone_of
+from parnet_zoo.recipe.schema.checkpoints import CheckpointsSection
+from parnet_zoo.recipe.schema.data import DataSection
+from parnet_zoo.recipe.schema.early_stopping import EarlyStoppingSection
+from parnet_zoo.recipe.schema.findings import Finding
+from parnet_zoo.recipe.schema.model import ModelSection
+from parnet_zoo.recipe.schema.optimizer import OptimizerSection
+from parnet_zoo.recipe.schema.register import RegisterSection
+from parnet_zoo.recipe.schema.rules import (
+    check_data,
+    check_optimizer,
+    check_scaling,
+    check_schedule,
+)
+from parnet_zoo.recipe.schema.schedule import ScheduleSection
+from parnet_zoo.recipe.schema.section import Section
+from parnet_zoo.recipe.schema.texts import Name, Prose
+from parnet_zoo.recipe.schema.tracking import TrackingSection
+from parnet_zoo.recipe.yaml_text import yaml_text
+from registry import BackboneSpec
+
+RULES_ERROR = "recipe_rules"
+"""Type of pydantic's error when fields contradict each other; its context has the findings."""
+
+with warnings.catch_warnings():
+    # A field called `register` hides ABCMeta.register, which nobody calls on a recipe.
+    warnings.filterwarnings("ignore", message='Field name "register"', category=UserWarning)
+
+    class Recipe(Section):
+        """One training run, complete: what is not given has the default.
+
+        Build one with `load_recipe`, whose errors name file, line and column.
+
+        Raises:
+            pydantic.ValidationError: A field is unknown or wrong, fields contradict each other, or
+                the registry has no such network.
+        """
+
+        name: Name = Field(
+            description="The recipe's name; the default name of the data's folder, of the"
+            " experiment and of the registered model."
+        )
+        description: Prose = Field(default="", description="What it is for, in your own words.")
+        epochs: int = Field(
+            ge=1, le=100_000, description="Times that the training data is gone through."
+        )
+        batch_size: int = Field(default=32, ge=1, le=65_536, description="Images in one step.")
+        seed: int = Field(
+            default=0,
+            ge=0,
+            le=2**32 - 1,
+            description="Governs weights, order, augmentation, dropout and the validation split.",
+        )
+        deterministic: bool = Field(
+            default=False,
+            description="Whether the same seed gives the same numbers on the same machine, at some"
+            " cost in speed.",
+        )
+        precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = Field(
+            default="auto",
+            description="Number format of the computation; `auto` takes the fastest that the device"
+            " does natively.",
+        )
+        model: ModelSection = Field(description="Which network is trained.")
+        data: DataSection = Field(
+            default_factory=DataSection, description="Which pictures are used, and how."
+        )
+        augmentation: AugmentationSpec = Field(
+            default_factory=AugmentationSpec,
+            description="Random changes to training images; all off by default.",
+        )
+        optimizer: OptimizerSection = Field(
+            default_factory=OptimizerSection, description="How weights are updated."
+        )
+        schedule: ScheduleSection = Field(
+            default_factory=ScheduleSection, description="How the learning rate changes."
+        )
+        label_smoothing: float = Field(
+            default=0.0, ge=0, lt=1, description="Part of each label spread over all classes."
+        )
+        ema: float | None = Field(
+            default=None,
+            gt=0,
+            lt=1,
+            description="Decay a step of the moving average of the weights, which is then what is"
+            " validated and kept; null: none.",
+        )
+        early_stopping: EarlyStoppingSection | None = Field(
+            default=None, description="When training stops early; null: never."
+        )
+        checkpoints: CheckpointsSection | None = Field(
+            default=None, description="Weights kept along the way; null: only the best."
+        )
+        tensorboard: bool = Field(
+            default=False, description="Whether TensorBoard logs are written too."
+        )
+        tracking: TrackingSection = Field(
+            default_factory=TrackingSection, description="Where the run is kept."
+        )
+        register: RegisterSection = Field(
+            default_factory=RegisterSection, description="What becomes of the trained model."
+        )
+
+        @model_validator(mode="after")
+        def _fields_agree(self) -> Self:
+            findings = tuple(self._contradictions())
+            if findings:
+                text = "; ".join(finding.message for finding in findings)
+                raise PydanticCustomError(
+                    RULES_ERROR, "{text}", {"text": text, "findings": findings}
+                )
+            return self
+
+        def _contradictions(self) -> Iterator[Finding]:
+            yield from check_schedule(self.schedule, self.epochs)
+            yield from check_optimizer(self.optimizer)
+            yield from check_data(self.data)
+            yield from check_scaling(self.model.scaling)
+            try:
+                backbone_of(self.model)
+            except BackboneMisfitError as error:
+                yield from error.findings
+
+        def spec(self) -> BackboneSpec:
+            """The network's spec: the registered one, rescaled and at the recipe's resolution."""
+            return backbone_of(self.model)
+
+        @property
+        def data_root(self) -> Path:
+            """The folder with `train` in it: `data.root`, or else `datasets/<name>`."""
+            return Path(self.data.root or f"datasets/{self.name}").expanduser()
+
+        @property
+        def experiment(self) -> str:
+            """Name of the MLflow experiment."""
+            return self.tracking.experiment or self.name
+
+        @property
+        def registered_name(self) -> str:
+            """Name of the registered model that the result becomes a version of."""
+            return self.register.name or self.name
+
+        def flattened(self) -> dict[str, Scalar]:
+            """Every field by its dotted name, for MLflow's parameters.
+
+            Lists are written as YAML has them, `[24, 48]`; a section that is null is one entry.
+            """
+            return dict(_leaves(self.model_dump(mode="json"), ""))
+
+        def to_yaml(self) -> str:
+            """The whole recipe, defaults included, as YAML that loads back equal."""
+            return yaml_text(self.model_dump(mode="json"))
+
+        @property
+        def digest(self) -> str:
+            """SHA-256, in hexadecimal, of the whole recipe, defaults included."""
+            canonical = json.dumps(
+                self.model_dump(mode="json"), sort_keys=True, separators=(",", ":")
+            )
+            return hashlib.sha256(canonical.encode()).hexdigest()
+
+        @classmethod
+        def json_schema(cls) -> dict[str, Any]:
+            """JSON Schema (draft 2020-12) of a recipe file, for editors that complete and check."""
+            return {
+                "$schema": "https://json-schema.org/draft/2020-12/schema",
+                **cls.model_json_schema(),
+            }
+
+
+def _leaves(value: Any, name: str) -> Iterator[tuple[str, Scalar]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{name}.{key}" if name else key)
+    else:
+        yield name, json.dumps(value) if isinstance(value, list) else value

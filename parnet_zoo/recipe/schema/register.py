@@ -1,0 +1,21 @@
+"""What becomes of the trained model."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from parnet_zoo.recipe.schema.section import Section
+from parnet_zoo.recipe.schema.texts import Name
+
+
+class RegisterSection(Section):
+    """The registered model that the result becomes a version of."""
+
+    name: Name | None = Field(
+        default=None, description="Registered model; null means the recipe's name."
+    )
+    promote: Literal["never", "if_better"] = Field(
+        default="never",
+        description="Whether a later version may become `champion`: `never` makes it `candidate`;"
+        " `if_better` compares both on the validation data. The first version is always champion.",
+    )
