@@ -1,5 +1,41 @@
-"""ParNet image classifiers, from a folder of pictures to a served model."""
+"""ParNet image classifiers, from a folder of pictures to a served model.
+
+    import parnet_zoo
+    result = parnet_zoo.train("quickstart")
+    parnet_zoo.load(result.model_uri).predict(["picture.png"])
+
+Importing this package imports no framework; what needs one imports it when it is called.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import registry
 
-__all__ = ["registry"]
+if TYPE_CHECKING:
+    from parnet_zoo.serving.load import load
+    from parnet_zoo.training.result import TrainResult
+    from parnet_zoo.training.run import train
+
+__all__ = ["TrainResult", "load", "registry", "train"]
+
+_HOMES = {
+    "TrainResult": "parnet_zoo.training.result",
+    "load": "parnet_zoo.serving.load",
+    "train": "parnet_zoo.training.run",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'parnet_zoo' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return sorted({*globals(), *_HOMES})

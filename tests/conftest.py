@@ -1,11 +1,20 @@
 """Fixtures that several test files use."""
 
+from __future__ import annotations
+
+import json
 import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+PROGRAMS = Path(sys.executable).parent
 
 
 @pytest.fixture(scope="session")
@@ -14,4 +23,57 @@ def shared() -> Path:
     folder = Path(os.environ.get("PARNET_ZOO_SHARED", REPOSITORY.parent / "shared"))
     if not folder.is_dir():
         pytest.skip(f"no shared data at {folder}; set PARNET_ZOO_SHARED")
-    return folder
+    return folder.resolve()
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that ended."""
+
+    folder: Path
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """Standard output, which must be one JSON object."""
+        answer = json.loads(self.stdout)
+        assert isinstance(answer, dict)
+        return answer
+
+
+def user_environment() -> dict[str, str]:
+    """What a user's shell has: this environment's programs, and no settings of MLflow."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
+    return {**kept, "PATH": f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}"}
+
+
+def parnet_zoo_command(folder: Path, *arguments: str, timeout: float = 800) -> Done:
+    """Run `parnet-zoo` in a folder, as a user does."""
+    done = subprocess.run(
+        [str(PROGRAMS / "parnet-zoo"), *arguments],
+        cwd=folder,
+        env=user_environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+    return Done(folder, done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture
+def parnet_zoo_in(tmp_path: Path) -> Callable[..., Done]:
+    """Run `parnet-zoo` in an empty folder."""
+    return lambda *arguments, **options: parnet_zoo_command(tmp_path, *arguments, **options)
+
+
+@pytest.fixture(scope="session")
+def quickstart(tmp_path_factory: pytest.TempPathFactory) -> Done:
+    """The quickstart recipe, trained once for all tests that look at what it leaves behind."""
+    folder = tmp_path_factory.mktemp("quickstart")
+    done = parnet_zoo_command(folder, "train", "quickstart", "--json")
+    assert done.code == 0, done.stderr
+    return done

@@ -1,5 +1,5 @@
-"""The command line."""
+"""The command line: it parses, calls the Python API, and prints."""
 
+from parnet_zoo.cli.app import main
 
-def main() -> None:
-    """Run the command line."""
+__all__ = ["main"]

@@ -1,0 +1,51 @@
+"""`parnet-zoo train`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def train(
+    recipe: Annotated[
+        str, typer.Argument(help="Recipe file, or the name of a shipped recipe, e.g. dogcat.")
+    ],
+    data: Annotated[
+        Path | None, typer.Option(help="Folder with train/CLASS/* and perhaps test/CLASS/*.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Backbone, e.g. parnet_m.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Epochs.")] = None,
+    image_size: Annotated[int | None, typer.Option(help="Height and width in pixels.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images a step.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Any field, e.g. optimizer.learning_rate=1e-3; repeatable."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object on standard output at the end.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show only warnings.")] = False,
+) -> None:
+    """Train a recipe, track it in MLflow and register the result."""
+    from parnet_zoo.training.run import train as run
+
+    given: dict[str, Any] = {
+        "data": data,
+        "model": model,
+        "epochs": epochs,
+        "image_size": image_size,
+        "batch_size": batch_size,
+    }
+    changes = {name: value for name, value in given.items() if value is not None}
+    result = run(recipe, overrides=settings or (), quiet=quiet, **changes)
+    if as_json:
+        typer.echo(json.dumps(result.model_dump(mode="json")))
+    elif not quiet:
+        from parnet_zoo.cli.next_steps import next_steps
+
+        sys.stderr.flush()
+        typer.echo(next_steps(result))

@@ -1,0 +1,104 @@
+"""The best network, folded, packed and judged as it will be served."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from parnet_zoo.data.folder import ImageFolder
+from parnet_zoo.data.pipeline import evaluation_batches
+from parnet_zoo.evaluation.metrics import log_loss, top1
+from parnet_zoo.networks.agreement import Agreement, agreement
+from parnet_zoo.networks.deploy_form import to_deploy_form
+from parnet_zoo.recipe import Recipe
+from parnet_zoo.serving.pack import pack
+from parnet_zoo.serving.runtime import Classifier
+from parnet_zoo.training.images import Images, normalisation
+
+BATCH = 32
+BATCHES_COMPARED = 16
+"""Batches of validation images on which both forms are compared."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What was measured on one split, through the very files that are served.
+
+    Attributes:
+        truth: Labels, (n,).
+        probabilities: (n, classes).
+    """
+
+    truth: NDArray[np.int64]
+    probabilities: NDArray[np.float32]
+
+    @property
+    def accuracy(self) -> float:
+        """Top-1."""
+        return top1(self.truth, self.probabilities)
+
+    def metrics(self, prefix: str) -> dict[str, float]:
+        """Accuracy and loss under names like `test_accuracy`."""
+        return {
+            f"{prefix}_accuracy": self.accuracy,
+            f"{prefix}_loss": log_loss(self.truth, self.probabilities),
+        }
+
+
+def fold_and_pack(
+    model: Any, recipe: Recipe, folder: ImageFolder, validation: Images, target: Path
+) -> Agreement:
+    """Fold the trained network, compare both forms on validation images, write it for serving.
+
+    Args:
+        model: Training form in float32 with the best weights, giving logits.
+        recipe: Of the run.
+        folder: For the class names.
+        validation: Real images to compare on.
+        target: Folder for the ONNX graph and its settings.
+
+    Returns:
+        The largest differences between training form and deploy form.
+    """
+    mean, std = normalisation(recipe)
+    deploy = to_deploy_form(model)
+    batches = evaluation_batches(
+        validation.store, validation.split.labels, batch_size=BATCH, mean=mean, std=std
+    )
+    difference = agreement(
+        model, deploy, (pixels for pixels, _ in islice(iter(batches), BATCHES_COMPARED))
+    )
+    pack(
+        deploy,
+        target,
+        labels=folder.classes,
+        resolution=recipe.spec().resolution,
+        resize=recipe.data.resize,
+        mean=mean,
+        std=std,
+    )
+    return difference
+
+
+def judge(classifier: Classifier, images: Images) -> Judged:
+    """Ask the served form about every readable image of a split."""
+    truths, answers = [], []
+    for pixels, truth in _batches(images):
+        answers.append(classifier.probabilities(pixels))
+        truths.append(truth)
+    return Judged(np.concatenate(truths), np.concatenate(answers))
+
+
+def _batches(images: Images) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
+    readable = images.store.readable
+    for start in range(0, len(readable), BATCH):
+        indices = readable[start : start + BATCH]
+        pixels, ok = images.store.batch(indices)
+        if ok.any():
+            yield pixels[ok], images.split.labels[indices[ok]]

@@ -1,0 +1,33 @@
+"""What a training run leaves behind."""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class TrainResult(BaseModel):
+    """Where to find a finished run and what it reached.
+
+    Attributes:
+        run_id: MLflow run.
+        experiment: Name of its experiment.
+        tracking_uri: The store that holds both.
+        model_uri: `models:/NAME/VERSION`.
+        model_name: Registered model.
+        model_version: Its new version.
+        alias: Alias that the version got: "champion" or "candidate".
+        labels: Class names in the order of the logits.
+        metrics: Last value of every metric; `val_*` are those of the best epoch.
+        seconds: Wall-clock seconds of the whole run.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    run_id: str
+    experiment: str
+    tracking_uri: str
+    model_uri: str
+    model_name: str
+    model_version: int
+    alias: str
+    labels: tuple[str, ...]
+    metrics: dict[str, float]
+    seconds: float

@@ -1,0 +1,151 @@
+"""The command line: help, exit codes, and errors before anything heavy is loaded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.conftest import Done
+
+Run = Callable[..., Done]
+
+RECIPE = """\
+name: pets
+epochs: 1
+model:
+  name: parnet_test
+  resolution: 64
+data:
+  root: pets
+"""
+
+
+def write_pictures(root: Path, counts: dict[str, int], size: int = 20) -> None:
+    for folder, count in counts.items():
+        (root / folder).mkdir(parents=True)
+        for number in range(count):
+            colour = (number * 7 % 256, len(folder) * 30 % 256, 99)
+            Image.new("RGB", (size, size), colour).save(root / folder / f"{number}.png")
+
+
+def test_help_names_the_commands_and_the_exit_codes(parnet_zoo_in: Run) -> None:
+    done = parnet_zoo_in("--help")
+    assert done.code == 0
+    assert all(word in done.stdout for word in ("train", "predict", "backbones", "Exit codes"))
+
+
+def test_version_is_the_installed_one(parnet_zoo_in: Run) -> None:
+    from importlib.metadata import version
+
+    assert parnet_zoo_in("--version").stdout.strip() == version("parnet-zoo")
+
+
+def test_backbones_are_listed_smallest_first_with_size_and_source(parnet_zoo_in: Run) -> None:
+    done = parnet_zoo_in("backbones", "list")
+    head, *rows, _note = done.stdout.splitlines()
+    assert head.split()[:4] == ["name", "parameters", "multiply-adds", "resolution"]
+    names = [row.split()[0] for row in rows]
+    assert names == ["parnet_s_release", "parnet_s", "parnet_m", "parnet_l", "parnet_xl"]
+    assert "19.18 M" in rows[1]
+    assert "4.84 G" in rows[1]
+    assert "96,192,384,1280" in rows[1]
+    assert "75.19" in rows[1]
+    assert "Non-deep Networks" in rows[1]
+
+
+def test_backbones_as_json(parnet_zoo_in: Run) -> None:
+    rows = parnet_zoo_in("backbones", "list", "--json", "parnet_x*").json["backbones"]
+    assert [row["name"] for row in rows] == ["parnet_xl"]
+    assert rows[0]["training_parameters"] == 93_176_168
+    shown = parnet_zoo_in("backbones", "show", "parnet_xl", "--json").json
+    assert shown["spec"]["scaling"]["channels"] == [200, 400, 800]
+
+
+def test_an_unknown_backbone_exits_with_2_and_a_suggestion(parnet_zoo_in: Run) -> None:
+    done = parnet_zoo_in("backbones", "show", "parnet_xxl")
+    assert (done.code, done.stdout) == (2, "")
+    assert "did you mean parnet_xl" in done.stderr
+    assert parnet_zoo_in("backbones", "list", "resnet*").code == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ("optimizer:\n  learnig_rate: 1e-3\n",
+         "pets.yaml:9:3 optimizer.learnig_rate: unknown key; did you mean learning_rate?"),
+        ("seed: [1]\n", "pets.yaml:8:7 seed: "),
+    ],
+)  # fmt: skip
+def test_a_wrong_recipe_exits_with_2_and_one_line(
+    parnet_zoo_in: Run, tmp_path: Path, change: str, line: str
+) -> None:
+    (tmp_path / "pets.yaml").write_text(RECIPE + change)
+    done = parnet_zoo_in("train", "pets.yaml")
+    assert (done.code, done.stdout) == (2, "")
+    assert done.stderr.startswith(line)
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_resolution_that_the_network_cannot_take_is_a_recipe_error(
+    parnet_zoo_in: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "pets.yaml").write_text(RECIPE.replace("64", "100"))
+    done = parnet_zoo_in("train", "pets.yaml")
+    assert done.code == 2
+    assert "pets.yaml:5:15 model.resolution: 100 pixels do not fit" in done.stderr
+    assert "96 and 128" in done.stderr
+
+
+def test_missing_data_exits_with_3_and_says_what_is_expected(parnet_zoo_in: Run) -> None:
+    done = parnet_zoo_in("train", "dogcat")
+    assert (done.code, done.stdout) == (3, "")
+    assert "datasets/dogcat/train/CLASS/*.jpg" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "nowhere" in parnet_zoo_in("train", "dogcat", "--data", "nowhere").stderr
+
+
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [
+        ({"train/cat": 3}, "one class only, cat"),
+        ({"train/cat": 3, "train/dog": 0}, "no image in pets/train/dog"),
+        ({"train/cat": 3, "train/dog": 3, "test/cat": 1}, "differ (only in train: dog)"),
+    ],
+)
+def test_a_folder_that_cannot_be_learned_from_exits_with_3(
+    parnet_zoo_in: Run, tmp_path: Path, counts: dict[str, int], words: str
+) -> None:
+    (tmp_path / "pets.yaml").write_text(RECIPE)
+    write_pictures(tmp_path / "pets", counts)
+    done = parnet_zoo_in("train", "pets.yaml")
+    assert done.code == 3
+    assert words in done.stderr
+    assert not (tmp_path / "mlflow.db").exists()
+
+
+def test_an_unknown_version_exits_with_4(parnet_zoo_in: Run) -> None:
+    done = parnet_zoo_in("predict", "models:/nothing/1", "x.png")
+    assert done.code in {2, 4}
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_the_quickstart_prints_one_json_object_and_nothing_of_the_libraries(
+    quickstart: Done,
+) -> None:
+    assert set(quickstart.json) >= {
+        "run_id", "experiment", "model_uri", "model_name", "model_version", "metrics", "seconds",
+    }  # fmt: skip
+    assert json.loads(quickstart.stdout.splitlines()[0]) == quickstart.json
+    plan, after = quickstart.stderr.split("loading TensorFlow")
+    assert plan.startswith("tracking store  sqlite:///")
+    for words in ("10 classes", "train ", "validation ", "test ", "parameters", "multiply-adds"):
+        assert words in plan
+    assert "memory          about" in plan
+    assert "expected finish of training:" in after
+    for noise in ("WARNING", "Warning", "oneDNN", "cuda", "I0000", "INFO", "alembic", "http"):
+        assert noise not in quickstart.stderr

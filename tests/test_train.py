@@ -1,0 +1,335 @@
+"""A training, from the recipe to the registered version, as MLflow shows it afterwards."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from mlflow import MlflowClient
+
+import parnet_zoo
+import registry
+from parnet_zoo.recipe import load_recipe
+from tests.conftest import PROGRAMS, Done, parnet_zoo_command, user_environment
+from tests.test_cli import write_pictures
+
+pytestmark = pytest.mark.slow
+
+Run = Callable[..., Done]
+
+TINY = """\
+name: tiny
+epochs: 2
+batch_size: 8
+precision: float32
+model:
+  name: parnet_test
+  resolution: 32
+data:
+  root: pictures
+  validation: 0.25
+"""
+
+
+def store(folder: Path) -> MlflowClient:
+    return MlflowClient(tracking_uri=f"sqlite:///{folder}/mlflow.db")
+
+
+def the_run(done: Done) -> Any:
+    return store(done.folder).get_run(done.json["run_id"])
+
+
+def artifact(done: Done, path: str) -> Path:
+    uri = the_run(done).info.artifact_uri
+    return Path(uri.removeprefix("file://")) / path
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    """A folder with a recipe for a tiny network and pictures in two plain colours."""
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    counts = {"train/a": 24, "train/bbbbb": 24, "test/a": 8, "test/bbbbb": 8}
+    write_pictures(tmp_path / "pictures", counts)
+    return tmp_path
+
+
+def test_the_quickstart_reads_99_of_100_test_digits(quickstart: Done) -> None:
+    assert quickstart.json["metrics"]["test_accuracy"] >= 0.99
+
+
+def test_the_run_is_finished_and_has_its_parameters(quickstart: Done) -> None:
+    run = the_run(quickstart)
+    assert run.info.status == "FINISHED"
+    params = run.data.params
+    assert params["optimizer.name"] == "adamw"
+    assert params["spec.scaling.stem"] == "small"
+    assert params["data.root"] == "datasets/digits"
+    assert int(params["cost.parameters"]) > 100_000
+
+
+def test_every_epoch_has_its_metrics_at_its_step(quickstart: Done) -> None:
+    epochs = load_recipe("quickstart").recipe.epochs
+    for name in (
+        "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "images_per_second",
+    ):  # fmt: skip
+        history = store(quickstart.folder).get_metric_history(quickstart.json["run_id"], name)
+        assert [point.step for point in history] == list(range(1, epochs + 1)), name
+    test = store(quickstart.folder).get_metric_history(quickstart.json["run_id"], "test_accuracy")
+    assert [point.step for point in test] == [epochs]
+
+
+def test_the_resolved_recipe_is_logged_and_is_the_recipe(quickstart: Done) -> None:
+    logged = load_recipe(artifact(quickstart, "recipe.yaml")).recipe
+    assert logged == load_recipe("quickstart").recipe
+    assert the_run(quickstart).data.tags["parnet_zoo.recipe_digest"] == logged.digest
+
+
+def test_weights_figures_versions_and_report_are_artifacts(quickstart: Done) -> None:
+    for path in (
+        "weights/best.weights.h5", "figures/learning_curves.png",
+        "figures/confusion_matrix_test.png", "evaluation/test.json", "versions.json", "plan.txt",
+    ):  # fmt: skip
+        assert artifact(quickstart, path).stat().st_size > 0, path
+
+
+def test_the_keras_weights_are_those_that_are_served(quickstart: Done) -> None:
+    recipe = load_recipe("quickstart").recipe
+    model = recipe.spec().build(num_classes=10)
+    model.load_weights(artifact(quickstart, "weights/best.weights.h5"))
+    paths = sorted((quickstart.folder / "datasets/digits/test").glob("*/*.png"))[::9]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(quickstart.folder)
+        classifier = parnet_zoo.load(quickstart.json["model_uri"])
+    pixels = np.stack([classifier.decode(path) for path in paths])
+    logits = np.asarray(model(pixels.astype("float32") / 255), "float64")
+    powers = np.exp(logits - logits.max(-1, keepdims=True))
+    expected = powers / powers.sum(-1, keepdims=True)
+    np.testing.assert_allclose(classifier.probabilities(pixels), expected, atol=1e-5)
+
+
+def test_deploy_form_and_training_form_were_compared_on_real_images(quickstart: Done) -> None:
+    metrics = quickstart.json["metrics"]
+    assert 0 < metrics["deploy_max_logit_difference"] < 1e-3
+    assert metrics["deploy_max_probability_difference"] < 1e-5
+
+
+def test_the_first_version_is_champion_and_nothing_is_left_in_the_working_folder(
+    quickstart: Done,
+) -> None:
+    version = store(quickstart.folder).get_model_version_by_alias("digits", "champion")
+    assert version.version == str(quickstart.json["model_version"]) == "1"
+    assert version.run_id == quickstart.json["run_id"]
+    assert list((quickstart.folder / ".parnet-zoo" / "runs").iterdir()) == []
+
+
+def test_a_later_version_is_candidate_unless_the_recipe_promotes_the_better(tiny: Path) -> None:
+    first = parnet_zoo_command(tiny, "train", "tiny.yaml", "--epochs", "1", "--json")
+    second = parnet_zoo_command(tiny, "train", "tiny.yaml", "--epochs", "1", "--json")
+    assert [first.json["alias"], second.json["alias"]] == ["champion", "candidate"]
+    rule = ("--set", "register.promote=if_better", "--json")
+    third = parnet_zoo_command(tiny, "train", "tiny.yaml", "--epochs", "12", *rule)
+    assert third.json["alias"] == "champion", third.stderr
+    assert "of the champion models:/tiny/1" in third.stderr
+    client = store(tiny)
+    assert client.get_model_version_by_alias("tiny", "previous").version == "1"
+    # a perfect champion cannot be beaten
+    fourth = parnet_zoo_command(tiny, "train", "tiny.yaml", "--epochs", "1", *rule)
+    assert fourth.json["alias"] == "candidate"
+    assert client.get_model_version_by_alias("tiny", "champion").version == "3"
+
+
+def test_a_training_in_python_gives_the_same_and_predicts(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tiny)
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
+        monkeypatch.delenv(name, raising=False)
+    result = parnet_zoo.train("tiny.yaml", epochs=1, seed=7, quiet=True)
+    assert capsys.readouterr() == ("", "")
+    assert (result.experiment, result.model_uri) == ("tiny", "models:/tiny/1")
+    assert store(tiny).get_run(result.run_id).data.params["seed"] == "7"
+    picture = tiny / "pictures" / "test" / "a" / "0.png"
+    answers = parnet_zoo.load("models:/tiny@champion").predict([picture, picture.read_bytes()])
+    assert answers[0] == answers[1]
+    assert answers[0]["label"] in result.labels
+
+
+def test_unreadable_images_are_named_counted_and_skipped(tiny: Path) -> None:
+    broken = tiny / "pictures" / "train" / "a" / "broken.png"
+    broken.write_bytes((tiny / "pictures" / "train" / "a" / "0.png").read_bytes()[:40])
+    (tiny / "pictures" / "test" / "a" / "no_image.jpg").write_text("hello")
+    done = parnet_zoo_command(tiny, "train", "tiny.yaml", "--epochs", "1", "--json")
+    assert done.code == 0, done.stderr
+    assert "pictures/train/a/broken.png: " in done.stderr
+    assert "1 of 17 test images are skipped" in done.stderr
+    assert done.json["metrics"]["unreadable_images"] == 2
+    assert "no_image.jpg" in artifact(done, "data/unreadable.tsv").read_text()
+
+
+def test_a_run_that_fails_is_failed_in_mlflow(tiny: Path) -> None:
+    for picture in (tiny / "pictures" / "train" / "bbbbb").iterdir():
+        picture.write_text("no picture")
+    done = parnet_zoo_command(tiny, "train", "tiny.yaml", "--quiet")
+    assert done.code == 3
+    assert "no train image of bbbbb can be read" in done.stderr
+    assert "Traceback" not in done.stderr
+    [run] = store(tiny).search_runs(["1"])
+    assert run.info.status == "FAILED"
+
+
+@contextmanager
+def training(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A training that has begun its epochs, and its run id."""
+    process = subprocess.Popen(
+        [str(PROGRAMS / "parnet-zoo"), "train", "tiny.yaml", *arguments],
+        cwd=folder,
+        env=user_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    run_id = ""
+    try:
+        for line in process.stderr:
+            if line.startswith("run "):
+                run_id = line.split()[1]
+            if line.startswith("epoch 1/"):
+                break
+        assert run_id
+        yield process, run_id
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_an_interrupted_run_is_killed_in_mlflow(
+    tiny: Path, number: signal.Signals, code: int
+) -> None:
+    with training(tiny, "--epochs", "5000") as (process, run_id):
+        process.send_signal(number)
+        _, rest = process.communicate(timeout=60)
+    assert process.returncode == code, rest
+    assert "Traceback" not in rest
+    assert store(tiny).get_run(run_id).info.status == "KILLED"
+
+
+def test_a_run_killed_outright_is_marked_by_the_next_command(tiny: Path) -> None:
+    with training(tiny, "--epochs", "5000") as (process, run_id):
+        process.kill()
+        process.wait()
+    time.sleep(0.2)
+    assert store(tiny).get_run(run_id).info.status == "RUNNING"
+    done = parnet_zoo_command(tiny, "train", "tiny.yaml", "--epochs", "1", "--json")
+    assert f"run {run_id} had been killed" in done.stderr
+    assert store(tiny).get_run(run_id).info.status == "KILLED"
+    assert the_run(done).info.status == "FINISHED"
+
+
+def test_the_same_seed_gives_the_same_numbers(tiny: Path) -> None:
+    settings = ("--set", "deterministic=true", "--set", "augmentation.rotation=20", "--json")
+    first, second = (parnet_zoo_command(tiny, "train", "tiny.yaml", *settings) for _ in range(2))
+    other = parnet_zoo_command(tiny, "train", "tiny.yaml", *settings, "--set", "seed=1")
+    left_out = {"images_per_second"}
+
+    def numbers(done: Done) -> dict[str, float]:
+        metrics = done.json["metrics"]
+        return {name: value for name, value in metrics.items() if name not in left_out}
+
+    assert numbers(first) == numbers(second)
+    assert numbers(first) != numbers(other)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "ema=0.9",
+        "optimizer={name: sgd, learning_rate: 0.1, momentum: 0.9, nesterov: true}",
+        "optimizer={clip_norm: 1.0, weight_decay: 0.01}",
+        "schedule={name: exponential, decay: 0.5, warmup_epochs: 0.5}",
+        "precision=mixed_bfloat16",
+        "early_stopping={monitor: val_accuracy, patience: 1}",
+        "data.cache=none",
+        "data.resize=crop",
+        "label_smoothing=0.1",
+    ],
+)
+def test_every_way_to_train_ends_with_a_version(tiny: Path, setting: str) -> None:
+    done = parnet_zoo_command(tiny, "train", "tiny.yaml", "--set", setting, "--json")
+    assert done.code == 0, done.stderr
+    assert np.isfinite(done.json["metrics"]["loss"])
+
+
+def test_learning_rates_are_those_of_the_schedule(tiny: Path) -> None:
+    done = parnet_zoo_command(
+        tiny, "train", "tiny.yaml", "--epochs", "3", "--json",
+        "--set", "schedule={name: exponential, decay: 0.5}",
+        "--set", "optimizer.learning_rate=0.01",
+    )  # fmt: skip
+    history = store(tiny).get_metric_history(done.json["run_id"], "learning_rate")
+    # at an epoch's end the optimiser stands at the first step of the next one
+    assert [point.value for point in history] == pytest.approx([0.005, 0.0025, 0.00125])
+
+
+def test_an_unreachable_server_is_one_sentence_at_once(tiny: Path) -> None:
+    environment = {**user_environment(), "MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}
+    done = subprocess.run(
+        [str(PROGRAMS / "parnet-zoo"), "train", "tiny.yaml", "--quiet"],
+        cwd=tiny, env=environment, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 4
+    assert "127.0.0.1:9" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_blogs_recipe_validates_on_test_and_keeps_its_checkpoints(
+    shared: Path, tmp_path: Path
+) -> None:
+    done = parnet_zoo_command(
+        tmp_path, "train", "dogcat_blog", "--data", str(shared / "data" / "dogcat"),
+        "--epochs", "1", "--image-size", "64", "--set", "data.limit=32", "--json",
+    )  # fmt: skip
+    assert done.code == 0, done.stderr
+    assert "the test images are the validation images" in done.stderr
+    metrics = done.json["metrics"]
+    assert metrics["test_accuracy"] == pytest.approx(metrics["val_accuracy"], abs=1e-6)
+    [checkpoint] = artifact(done, "checkpoints").iterdir()
+    expected = f"ep001-loss{metrics['loss']:.3f}-val_loss{metrics['val_loss']:.3f}"
+    assert checkpoint.name.startswith(expected)
+    assert any(artifact(done, "tensorboard").rglob("events.out.tfevents.*"))
+
+
+def test_two_minutes_of_dogs_and_cats(shared: Path, tmp_path: Path) -> None:
+    done = parnet_zoo_command(
+        tmp_path, "train", "dogcat", "--data", str(shared / "data" / "dogcat"),
+        "--epochs", "1", "--image-size", "64", "--set", "data.limit=400", "--json",
+    )  # fmt: skip
+    assert done.code == 0, done.stderr
+    assert "train         400 images: cat 200, dog 200" in done.stderr
+    assert done.json["labels"] == ["cat", "dog"]
+    assert the_run(done).data.params["spec.name"] == "parnet_s+r64"
+    assert registry.get("parnet_s").cost(num_classes=2).parameters == int(
+        the_run(done).data.params["cost.parameters"]
+    )
+
+
+def test_odd_images_do_not_stop_a_training(shared: Path, tmp_path: Path) -> None:
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    odd = [path for path in (shared / "data" / "odd_images").rglob("*.*") if path.suffix != ".csv"]
+    for number, path in enumerate(sorted(odd)):
+        target = tmp_path / "pictures" / "train" / ("a" if number % 2 else "b") / path.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(path.read_bytes())
+    done = parnet_zoo_command(tmp_path, "train", "tiny.yaml", "--epochs", "1", "--json")
+    assert done.code == 0, done.stderr
+    skipped = done.json["metrics"]["unreadable_images"]
+    assert 3 <= skipped <= 8
+    assert "truncated_jpeg.jpg" in done.stderr
