@@ -1,10 +1,12 @@
 """Scaling specs: what fits, and what is derived from what."""
 
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
 import registry
-from parnet_zoo.networks.spec import ScalingSpec
+from parnet_zoo.networks.spec import ParNetSpec, ScalingSpec
 
 S = {"channels": (96, 192, 384), "final_channels": 1280}
 
@@ -24,7 +26,7 @@ S = {"channels": (96, 192, 384), "final_channels": 1280}
         ({"width": 2}, "width"),
     ],
 )
-def test_a_spec_that_cannot_be_built_says_what_fits(changes: dict, message: str) -> None:
+def test_a_spec_that_cannot_be_built_says_what_fits(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=f"(?s){message}"):
         ScalingSpec.model_validate({**S, **changes})
 
@@ -54,7 +56,9 @@ def test_scaling_the_width_rounds_to_multiples_of_eight_and_names_the_result() -
 
 
 def test_derived_branches_double_their_widths_and_take_the_published_depths() -> None:
-    scaling = registry.get("parnet_s").scaled(branches=4, resolution=256).scaling
+    spec = registry.get("parnet_s").scaled(branches=4, resolution=256)
+    assert isinstance(spec, ParNetSpec)
+    scaling = spec.scaling
     assert scaling.channels == (96, 192, 384, 768)
     assert scaling.depth == (4, 5, 5, 5)
     assert scaling.final_channels == 1280

@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 
 from parnet_zoo.data.pipeline import evaluation_batches, steps_per_epoch, training_batches
+from parnet_zoo.errors import DataError, ParnetZooError
 from parnet_zoo.recipe import Recipe
 from parnet_zoo.training.average_weights import AverageWeights
 from parnet_zoo.training.epoch_checkpoints import EpochCheckpoints
@@ -92,6 +93,8 @@ def fit(
             callbacks=[*_averaging(recipe), metrics, *_kept(recipe, monitor, directory), shown],
             verbose=0,
         )
+    except tf.errors.OpError as error:
+        raise _in_words(error) from error
     finally:
         shown.close()
     values = metrics.history[monitor]
@@ -104,6 +107,17 @@ def fit(
         checkpoints=tuple(sorted((directory / "checkpoints").glob("*"))),
         precision=precision,
     )
+
+
+def _in_words(error: tf.errors.OpError) -> Exception:
+    """The data package's own error, which TensorFlow wraps; any other is passed on."""
+    text = str(error.message)
+    if isinstance(error, tf.errors.ResourceExhaustedError):
+        return ParnetZooError(
+            f"out of memory: {text.splitlines()[0]}; use a smaller batch, resolution or network"
+        )
+    _, found, sentence = text.partition(f"{DataError.__name__}: ")
+    return DataError(sentence.splitlines()[0]) if found else error
 
 
 def _compile(model: Any, recipe: Recipe, steps: int) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -105,7 +106,7 @@ def _tracked(plan: Plan, directory: Path) -> TrackedRun:
     }
     return TrackedRun.start(
         experiment=recipe.experiment,
-        name=f"{recipe.name}-{spec.name}-{spec.resolution}px",
+        name=f"{recipe.name}-{spec.name}",
         directory=directory,
         params=params,
         tags=tags,
@@ -132,8 +133,13 @@ class _Conductor:
     run: TrackedRun
     progress: Progress
     started: float
+    _opened: ExitStack = field(default_factory=ExitStack)
 
     def conduct(self) -> TrainResult:
+        with self._opened:
+            return self._conduct()
+
+    def _conduct(self) -> TrainResult:
         self._log_inputs()
         self.progress.say("loading TensorFlow")
         import_quietly()
@@ -164,7 +170,9 @@ class _Conductor:
         split = {"train": folder.train, "validation": folder.validation, "test": folder.test}[name]
         if split is None:
             raise AssertionError(name)  # asked only where there is a test split
-        return open_images(split, self.plan.recipe, folder, self.run.directory, self.progress)
+        images = open_images(split, self.plan.recipe, folder, self.run.directory, self.progress)
+        self._opened.callback(images.store.close)
+        return images
 
     def _log_inputs(self) -> None:
         folder = self.plan.folder

@@ -1,0 +1,123 @@
+"""Every snippet in README.md and docs/ runs as it stands, in a folder after the quickstart.
+
+Blocks marked bash and python are run in their order, page by page; blocks marked text are outputs,
+and yaml blocks are recipes that must be valid. A bash block that starts a server goes on in the
+background until the page's end.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from parnet_zoo.recipe import load_recipe
+from tests.conftest import PROGRAMS, REPOSITORY, Done, user_environment
+
+PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("**/*.md"))]
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+LANGUAGES = {"bash", "python", "text", "yaml", "json", "xml"}
+SERVER = re.compile(r"^mlflow (ui|server|models serve)\b", re.MULTILINE)
+SECONDS_TO_START = 90
+
+
+def blocks(page: Path) -> list[tuple[str, str]]:
+    return BLOCK.findall(page.read_text(encoding="utf-8"))
+
+
+def named(page: Path) -> str:
+    return str(page.relative_to(REPOSITORY))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_block_says_what_it_is(page: Path) -> None:
+    assert {language for language, _ in blocks(page)} <= LANGUAGES
+    assert page.read_text(encoding="utf-8").count("```") == 2 * len(blocks(page))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_links_inside_the_project_lead_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)#:]+?)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / link).exists(), link
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_the_snippets_run(page: Path, quickstart: Done, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    shutil.copytree(quickstart.folder, folder)
+    for name in ("Makefile", "pyproject.toml", "requirements.lock", "requirements-dev.lock"):
+        shutil.copy(REPOSITORY / name, folder)
+    with ExitStack() as servers:
+        for language, text in blocks(page):
+            if language == "yaml":
+                (folder / "snippet.yaml").write_text(text, encoding="utf-8")
+                load_recipe(folder / "snippet.yaml")
+            elif language == "bash" and SERVER.search(text):
+                servers.enter_context(running(text, folder))
+            elif language in {"bash", "python"}:
+                run(language, text, folder)
+
+
+def run(language: str, text: str, folder: Path) -> None:
+    command = [sys.executable, "-c", text] if language == "python" else shell(text)
+    done = subprocess.run(
+        command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=600,
+        stdin=subprocess.DEVNULL, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
+
+
+def shell(text: str) -> list[str]:
+    # `make test` is what runs this very test, so here it is only a dry run
+    text = re.sub(r"^make (test|check|lint)\b", r"make -n \1", text, flags=re.MULTILINE)
+    return ["bash", "-euo", "pipefail", "-c", text]
+
+
+def environment() -> dict[str, str]:
+    """A user's, in which `make` targets take this environment as installed."""
+    return {
+        **user_environment(),
+        "MAKEFLAGS": f"-o {PROGRAMS.parent}/.installed -o {PROGRAMS.parent}/.installed-dev",
+        "VENV": str(PROGRAMS.parent),
+    }
+
+
+@contextmanager
+def running(text: str, folder: Path) -> Iterator[None]:
+    """Run a server until the block is left."""
+    found = re.search(r"--port (\d+)", text)
+    port = int(found[1]) if found else 5000
+    log = folder / f"server-{port}.log"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            shell(text), cwd=folder, env=environment(), stdout=output, stderr=output,
+            start_new_session=True,
+        )  # fmt: skip
+        try:
+            wait_for(port, process, log)
+            yield
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(timeout=30)
+
+
+def wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + SECONDS_TO_START
+    while time.monotonic() < end:
+        assert process.poll() is None, log.read_text()
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.3)
+    raise AssertionError(log.read_text())
