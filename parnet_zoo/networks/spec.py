@@ -17,6 +17,7 @@ from pydantic import (
 from registry import BackboneSpec, SpecError
 
 MAX_BRANCHES = 4
+MIN_WIDTH = 2
 MAX_WIDTH = 8192
 MAX_BLOCKS = 64
 MAX_FACTOR = 64
@@ -75,10 +76,10 @@ class ScalingSpec(BaseModel):
     @classmethod
     def _widths_fit(cls, channels: tuple[int, ...]) -> tuple[int, ...]:
         for width in channels:
-            if width % 2 or not 2 <= width <= MAX_WIDTH:
+            if width % 2 or not MIN_WIDTH <= width <= MAX_WIDTH:
                 raise ValueError(
-                    f"{width} channels do not fit; each width is an even number from 2 to {MAX_WIDTH},"
-                    " since a fusion works on two halves"
+                    f"{width} channels do not fit; each width is an even number from"
+                    f" {MIN_WIDTH} to {MAX_WIDTH}, since a fusion works on two halves"
                 )
         return channels
 

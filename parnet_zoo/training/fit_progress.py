@@ -34,8 +34,9 @@ class FitProgress(keras.callbacks.Callback):
         self._steps = steps
         self._batch_size = batch_size
         self._epoch = 0
-        self._counted = 0
-        self._since = self._epoch_since = 0.0
+        self._timed = 0
+        self._spent = self._epoch_since = 0.0
+        self._last: float | None = None
         self._estimated = False
         self._stack = ExitStack()
         self._update: Callable[[int, str], None] = lambda _done, _note: None
@@ -45,18 +46,20 @@ class FitProgress(keras.callbacks.Callback):
         del logs
         self._epoch = epoch
         self._epoch_since = time.monotonic()
+        self._last = None  # between epochs lies a validation
         title = f"epoch {epoch + 1}/{self._epochs}"
         self._update = self._stack.enter_context(self._progress.task(title, self._steps))
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Move the bar; after the first steps say when all will be done."""
-        self._counted += 1
         now = time.monotonic()
-        if self._counted == WARM_UP_STEPS:
-            self._since = now
-        elif not self._estimated and self._counted >= self._steps_to_estimate():
+        if self._last is not None and (self._epoch or batch >= WARM_UP_STEPS):
+            self._timed += 1
+            self._spent += now - self._last
+        self._last = now
+        if not self._estimated and self._timed >= self._steps_to_estimate():
             self._estimated = True
-            self._say_finish((now - self._since) / (self._counted - WARM_UP_STEPS))
+            self._say_finish(batch + 1)
         rate = (batch + 1) * self._batch_size / max(now - self._epoch_since, 1e-9)
         self._update(batch + 1, f"{_shown(logs or {})}, {rate:.0f} images/s")
 
@@ -78,11 +81,11 @@ class FitProgress(keras.callbacks.Callback):
         self._stack.close()
 
     def _steps_to_estimate(self) -> int:
-        quarter = self._epochs * self._steps // 4
-        return min(STEPS_BEFORE_ESTIMATE, max(quarter, WARM_UP_STEPS + 1))
+        return max(1, min(STEPS_BEFORE_ESTIMATE, self._epochs * self._steps // 4))
 
-    def _say_finish(self, seconds_a_step: float) -> None:
-        left = (self._epochs - self._epoch) * self._steps - self._counted
+    def _say_finish(self, done: int) -> None:
+        seconds_a_step = self._spent / self._timed
+        left = (self._epochs - self._epoch) * self._steps - done
         seconds = left * seconds_a_step
         finish = datetime.now().astimezone() + timedelta(seconds=seconds)
         self._progress.say(
