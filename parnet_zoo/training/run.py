@@ -262,6 +262,7 @@ class _Conductor:
 
         recipe, folder = self.plan.recipe, self.plan.folder
         example = validation.split.paths[int(validation.store.readable[0])]
+        self.run.flush()  # the version takes parameters and metrics over from the run
         version = log_version(
             packed,
             run_id=self.run.run_id,
