@@ -320,7 +320,7 @@ def test_two_minutes_of_dogs_and_cats(shared: Path, tmp_path: Path) -> None:
         "--epochs", "1", "--image-size", "64", "--set", "data.limit=400", "--json",
     )  # fmt: skip
     assert done.code == 0, done.stderr
-    assert "train         400 images: cat 200, dog 200" in done.stderr
+    assert "train         400 images; cat: 200, dog: 200" in done.stderr
     assert done.json["labels"] == ["cat", "dog"]
     assert the_run(done).data.params["spec.name"] == "parnet_s+r64"
     assert registry.get("parnet_s").cost(num_classes=2).parameters == int(

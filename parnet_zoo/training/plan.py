@@ -99,4 +99,4 @@ def _counts(split: Split, classes: tuple[str, ...]) -> str:
     total = f"{len(split.paths)} images"
     if len(classes) > CLASSES_SHOWN:
         return f"{total}, {min(counts.values())} to {max(counts.values())} of each class"
-    return f"{total}: " + ", ".join(f"{name} {count}" for name, count in counts.items())
+    return f"{total}; " + ", ".join(f"{name}: {count}" for name, count in counts.items())
