@@ -22,7 +22,13 @@ from pathlib import Path
 import pytest
 
 from parnet_zoo.recipe import load_recipe
-from tests.conftest import PROGRAMS, REPOSITORY, Done, user_environment
+from tests.conftest import (
+    PROGRAMS,
+    REPOSITORY,
+    Done,
+    parnet_zoo_command,
+    user_environment,
+)
 
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("**/*.md"))]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -121,3 +127,10 @@ def wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
                 return
         time.sleep(0.3)
     raise AssertionError(log.read_text())
+
+
+def test_the_readme_shows_the_backbones_as_they_are_listed(tmp_path: Path) -> None:
+    found = blocks(REPOSITORY / "README.md")
+    [place] = [number for number, (_, text) in enumerate(found) if text.startswith("parnet-zoo b")]
+    listed = parnet_zoo_command(tmp_path, "backbones", "list")
+    assert found[place + 1] == ("text", listed.stdout)
