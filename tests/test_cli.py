@@ -28,7 +28,7 @@ def write_pictures(root: Path, counts: dict[str, int], size: int = 20) -> None:
     for folder, count in counts.items():
         (root / folder).mkdir(parents=True)
         for number in range(count):
-            colour = (number * 7 % 256, len(folder) * 30 % 256, 99)
+            colour = (number * 7 % 256, len(Path(folder).name) * 30 % 256, 99)
             Image.new("RGB", (size, size), colour).save(root / folder / f"{number}.png")
 
 
