@@ -1,0 +1,192 @@
+"""Tensors out of a PyTorch file, without PyTorch and without trusting the file.
+
+Such a file is a zip archive: `data.pkl` describes the objects, and each tensor's numbers lie in a
+member of their own. A pickle is a program; this reader runs one that can make nothing but dicts,
+lists, strings, numbers, tensors, and the attribute bags that argparse leaves behind. Whatever else
+the file names is refused before it is imported.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import pickle
+import zipfile
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from parnet_zoo.networks.checkpoints.errors import CheckpointError
+
+LARGEST_PICKLE = 16 * 2**20
+"""Bytes of the description; ParNet's has about 60,000."""
+LARGEST_FILE = 16 * 2**30
+
+_DTYPES = {
+    "DoubleStorage": np.float64,
+    "FloatStorage": np.float32,
+    "HalfStorage": np.float16,
+    "LongStorage": np.int64,
+    "IntStorage": np.int32,
+    "ShortStorage": np.int16,
+    "CharStorage": np.int8,
+    "ByteStorage": np.uint8,
+    "BoolStorage": np.bool_,
+}
+
+
+class Namespace:
+    """Stands for argparse.Namespace: attributes, and nothing that runs."""
+
+
+class _Storage(NamedTuple):
+    """A flat run of numbers in the file."""
+
+    numbers: NDArray[Any]
+
+
+def read_torch_file(path: str | Path) -> Any:
+    """Read what `torch.save` wrote: nested plain values with NumPy arrays for tensors.
+
+    Args:
+        path: A file in PyTorch's zip format (any release since 1.6).
+
+    Returns:
+        The saved object.
+
+    Raises:
+        CheckpointError: The file is missing, truncated, of another format, or names anything but
+            tensors and plain values.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return _Reader(archive, Path(path).name).read()
+    except CheckpointError:
+        raise
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: there is no such file") from None
+    except zipfile.BadZipFile:
+        raise CheckpointError(
+            f"{path} is no PyTorch checkpoint, or is truncated; files from before PyTorch 1.6 must"
+            " be saved again with a newer one"
+        ) from None
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+class _Reader:
+    """One archive."""
+
+    def __init__(self, archive: zipfile.ZipFile, name: str) -> None:
+        self._archive = archive
+        self._name = name
+        self._members = {PurePosixPath(info.filename): info for info in archive.infolist()}
+        self._root = self._find_root()
+        self._storages: dict[str, _Storage] = {}
+
+    def read(self) -> Any:
+        self._check_byte_order()
+        description = self._bytes("data.pkl", LARGEST_PICKLE)
+        try:
+            return _Unpickler(io.BytesIO(description), self._storage).load()
+        except CheckpointError as error:
+            raise CheckpointError(f"{self._name}: {error}") from None
+        except Exception as error:  # a broken pickle can fail in any way
+            self._fail(f"its description cannot be read ({type(error).__name__}: {error})")
+
+    def _find_root(self) -> PurePosixPath:
+        roots = [path.parent for path in self._members if path.name == "data.pkl"]
+        if len(roots) != 1:
+            self._fail("it is a zip archive, but not one that torch.save wrote")
+        return roots[0]
+
+    def _check_byte_order(self) -> None:
+        if self._root / "byteorder" in self._members:
+            order = self._bytes("byteorder", 16)
+            if order != b"little":
+                self._fail(f"its numbers are in byte order {order!r}; only little is supported")
+
+    def _bytes(self, name: str, largest: int) -> bytes:
+        info = self._members.get(self._root / name)
+        if info is None:
+            self._fail(f"its part {name} is missing; the file is damaged")
+        # torch.save never compresses, and a compressed part could unpack to any size
+        if info.compress_type != zipfile.ZIP_STORED or info.file_size > largest:
+            self._fail(f"its part {name} is compressed or too large")
+        try:
+            return self._archive.read(info)
+        except (zipfile.BadZipFile, EOFError) as error:
+            self._fail(f"its part {name} is damaged: {error}")
+
+    def _storage(self, identity: Any) -> _Storage:
+        """The numbers that a pickle's persistent id stands for."""
+        match identity:
+            case ("storage", str(kind), str(key), _, int(count)) if kind in _DTYPES:
+                pass
+            case _:
+                raise CheckpointError(f"{str(identity)[:80]} is no storage of numbers")
+        if key not in self._storages:
+            data = self._bytes(f"data/{PurePosixPath(key).name}", LARGEST_FILE)
+            numbers = np.frombuffer(data, np.dtype(_DTYPES[kind]).newbyteorder("<"))
+            self._storages[key] = _Storage(numbers)
+        if len(self._storages[key].numbers) != count:
+            raise CheckpointError(f"storage {key!r} does not have the {count} numbers it should")
+        return self._storages[key]
+
+    def _fail(self, sentence: str) -> NoReturn:
+        raise CheckpointError(f"{self._name}: {sentence}")
+
+
+class _Unpickler(pickle.Unpickler):
+    """Knows the names that a checkpoint of tensors needs, and refuses all others."""
+
+    def __init__(self, file: io.BytesIO, storage: Callable[[Any], _Storage]) -> None:
+        super().__init__(file)
+        self._storage = storage
+
+    def persistent_load(self, pid: Any) -> _Storage:
+        return self._storage(pid)
+
+    def find_class(self, module: str, name: str) -> Any:
+        if module == "torch" and name in _DTYPES:
+            return name
+        known = {
+            ("collections", "OrderedDict"): OrderedDict,
+            ("torch._utils", "_rebuild_tensor_v2"): _tensor,
+            ("torch._utils", "_rebuild_parameter"): _parameter,
+            ("torch", "Size"): tuple,
+            ("argparse", "Namespace"): Namespace,
+        }
+        try:
+            return known[module, name]
+        except KeyError:
+            raise CheckpointError(
+                f"it wants to import {module}.{name}, which is no tensor and no plain value;"
+                " nothing of it was run"
+            ) from None
+
+
+def _tensor(
+    storage: Any, offset: Any, size: Any, stride: Any, *_gradient_and_hooks: Any
+) -> NDArray[Any]:
+    """A tensor's numbers; its view must lie inside its storage and not repeat numbers."""
+    size, stride = tuple(map(int, size)), tuple(map(int, stride))
+    if not isinstance(storage, _Storage) or len(size) != len(stride):
+        raise CheckpointError("a tensor is described wrongly")
+    count = math.prod(size)
+    reach = sum((side - 1) * step for side, step in zip(size, stride, strict=True)) + 1
+    inside = int(offset) >= 0 and (not count or int(offset) + reach <= len(storage.numbers))
+    if min((*size, *stride), default=0) < 0 or count > len(storage.numbers) or not inside:
+        raise CheckpointError("a tensor reaches beyond its numbers")
+    flat = storage.numbers[int(offset) :]
+    bytes_apart = [step * flat.itemsize for step in stride]
+    view = np.lib.stride_tricks.as_strided(flat, size, bytes_apart, writeable=False)
+    return view.astype(view.dtype.newbyteorder("="))
+
+
+def _parameter(data: Any, *_gradient_and_hooks: Any) -> Any:
+    return data
