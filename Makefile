@@ -1,6 +1,6 @@
 # Everything goes into .venv; a target does again only what has changed since.
 PYTHON ?= python3
-VENV   ?= .venv
+VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 

@@ -78,25 +78,20 @@ def test_the_snippets_run(page: Path, quickstart: Done, tmp_path: Path) -> None:
 def run(language: str, text: str, folder: Path) -> None:
     command = [sys.executable, "-c", text] if language == "python" else shell(text)
     done = subprocess.run(
-        command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=600,
+        command, cwd=folder, env=user_environment(), capture_output=True, text=True, timeout=600,
         stdin=subprocess.DEVNULL, check=False,
     )  # fmt: skip
     assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
 
 
 def shell(text: str) -> list[str]:
-    # `make test` is what runs this very test, so here it is only a dry run
-    text = re.sub(r"^make (test|check|lint)\b", r"make -n \1", text, flags=re.MULTILINE)
+    # This environment counts as installed; `make test` is what runs this very test, so here it is
+    # only a dry run.
+    venv = PROGRAMS.parent
+    make = f"make VENV={venv} -o {venv}/.installed -o {venv}/.installed-dev"
+    text = re.sub(r"^make (?=test|check|lint)", f"{make} -n ", text, flags=re.MULTILINE)
+    text = re.sub(r"^make (?=quickstart)", f"{make} ", text, flags=re.MULTILINE)
     return ["bash", "-euo", "pipefail", "-c", text]
-
-
-def environment() -> dict[str, str]:
-    """A user's, in which `make` targets take this environment as installed."""
-    return {
-        **user_environment(),
-        "MAKEFLAGS": f"-o {PROGRAMS.parent}/.installed -o {PROGRAMS.parent}/.installed-dev",
-        "VENV": str(PROGRAMS.parent),
-    }
 
 
 @contextmanager
@@ -107,7 +102,7 @@ def running(text: str, folder: Path) -> Iterator[None]:
     log = folder / f"server-{port}.log"
     with log.open("w") as output:
         process = subprocess.Popen(
-            shell(text), cwd=folder, env=environment(), stdout=output, stderr=output,
+            shell(text), cwd=folder, env=user_environment(), stdout=output, stderr=output,
             start_new_session=True,
         )  # fmt: skip
         try:

@@ -108,11 +108,14 @@ def test_a_server_that_is_killed_and_comes_back_gets_everything_once_and_in_orde
     assert stored.data.params == {"seed": "1"}
     note = Path(open_client().download_artifacts(run.run_id, "note.txt"))
     assert note.read_text() == "written in the outage"
-    warning = (
-        f"the MLflow server at {server.uri} does not answer (connection refused); "
+    warnings = {
+        # it depends on the moment of the kill what the delivery sees of it
+        f"the MLflow server at {server.uri} does not answer ({reason}); "
         "the run goes on, and what it logs waits in run/journal.jsonl"
-    )
-    assert set(caplog.messages) == {warning}
+        for reason in ("connection refused", "the connection broke")
+    }
+    assert set(caplog.messages) <= warnings
+    assert caplog.messages
     assert len(caplog.messages) <= 2  # one an outage
     assert capfd.readouterr().out == ""
 
