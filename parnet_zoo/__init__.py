@@ -11,9 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import registry
-
 if TYPE_CHECKING:
+    import registry
     from parnet_zoo.serving.load import load
     from parnet_zoo.training.result import TrainResult
     from parnet_zoo.training.run import train
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["TrainResult", "load", "registry", "train"]
 
 _HOMES = {
+    "registry": "registry",
     "TrainResult": "parnet_zoo.training.result",
     "load": "parnet_zoo.serving.load",
     "train": "parnet_zoo.training.run",
@@ -33,7 +33,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'parnet_zoo' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_HOMES[name]), name)
+    home = import_module(_HOMES[name])
+    return home if name == "registry" else getattr(home, name)
 
 
 def __dir__() -> list[str]:

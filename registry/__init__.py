@@ -6,9 +6,10 @@ It knows specs, not frameworks: importing it imports pydantic and the standard l
 from registry.catalog import broken_plugins, get, names, register, suggestions, temporary
 from registry.cost import Cost
 from registry.errors import DuplicateNameError, RegistryError, SpecError, UnknownBackboneError
-from registry.spec import BackboneSpec, PublishedResult
+from registry.spec import MAX_NAME, BackboneSpec, PublishedResult
 
 __all__ = [
+    "MAX_NAME",
     "BackboneSpec",
     "Cost",
     "DuplicateNameError",

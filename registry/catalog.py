@@ -6,9 +6,10 @@ import difflib
 import fnmatch
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, field
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 
 from registry.errors import DuplicateNameError, UnknownBackboneError
 from registry.spec import BackboneSpec
@@ -38,17 +39,31 @@ class Catalog:
         self, spec: BackboneSpec, *, origin: str = "user", aliases: Iterable[str] = ()
     ) -> BackboneSpec:
         """Add one spec; see `registry.register`."""
-        names = (spec.name, *aliases)
-        for name in names:
-            if name in self.origins:
-                raise DuplicateNameError(
-                    f"{name!r} is registered twice: by {self.origins[name]} and by {origin}"
-                )
-        for name in names:
-            self.origins[name] = origin
+        aliases = tuple(aliases)
+        self._check_free((spec.name, *aliases), origin)
+        self.origins.update(dict.fromkeys((spec.name, *aliases), origin))
         self.specs[spec.name] = spec
         self.aliases.update(dict.fromkeys(aliases, spec.name))
         return spec
+
+    def register_all(self, specs: Iterable[BackboneSpec], *, origin: str) -> None:
+        """Add all specs of a plugin, or none: half a plugin would look like a whole one."""
+        found = list(specs)
+        for spec in found:
+            if not isinstance(spec, BackboneSpec):
+                raise TypeError(f"it gave {type(spec).__name__} where a BackboneSpec is expected")
+        self._check_free([spec.name for spec in found], origin)
+        for spec in found:
+            self.register(spec, origin=origin)
+
+    def _check_free(self, names: Iterable[str], origin: str) -> None:
+        taken = dict(self.origins)
+        for name in names:
+            if name in taken:
+                raise DuplicateNameError(
+                    f"{name!r} is registered twice: by {taken[name]} and by {origin}"
+                )
+            taken[name] = origin
 
     def load_builtin(self) -> None:
         """Import the built-in plugins, once."""
@@ -62,23 +77,21 @@ class Catalog:
         self.load_builtin()
         if not self.plugins_loaded:
             self.plugins_loaded = True
-            for point in entry_points(group=ENTRY_POINT_GROUP):
-                origin = f"plugin {point.name!r}"
-                if point.dist is not None:
-                    origin += f" of {point.dist.name} {point.dist.version}"
+            # In an order of our own: of two plugins with one name the same one must win each time.
+            points = entry_points(group=ENTRY_POINT_GROUP)
+            for origin, target in sorted((_origin(point), point.value) for point in points):
                 try:
-                    self._load(origin, point.value)
-                except DuplicateNameError:
-                    raise
-                except Exception as error:
+                    self._load(origin, target)
+                except DuplicateNameError as error:
+                    self.broken[origin] = str(error)
+                except (Exception, SystemExit) as error:
                     # Anything may go wrong in somebody else's module; the others must still work.
-                    self.broken[origin] = f"{type(error).__name__}: {error}"
+                    self.broken[origin] = " ".join(f"{type(error).__name__}: {error}".split())
 
     def _load(self, origin: str, target: str) -> None:
         module, _, function = target.partition(":")
         plugin: Plugin = getattr(import_module(module), function)
-        for spec in plugin():
-            self.register(spec, origin=origin)
+        self.register_all(plugin(), origin=origin)
 
     def get(self, name: str) -> BackboneSpec:
         """The spec of that name or alias; see `registry.get`."""
@@ -110,6 +123,12 @@ class Catalog:
         hint = f"did you mean {' or '.join(near)}?" if near else "see `parnet-zoo backbones list`"
         failed = "".join(f"; {origin} is broken: {why}" for origin, why in self.broken.items())
         return f"no backbone is called {name!r}; {hint}{failed}"
+
+
+def _origin(point: EntryPoint) -> str:
+    if point.dist is None:
+        return f"plugin {point.name!r}"
+    return f"plugin {point.name!r} of {point.dist.name} {point.dist.version}"
 
 
 _catalog = Catalog()
@@ -153,8 +172,9 @@ def broken_plugins() -> dict[str, str]:
 @contextmanager
 def temporary() -> Iterator[None]:
     """Undo every registration made inside the block. For tests."""
-    before = dict(_catalog.specs), dict(_catalog.origins), dict(_catalog.aliases)
+    before = {name: copy(value) for name, value in vars(_catalog).items()}
     try:
         yield
     finally:
-        _catalog.specs, _catalog.origins, _catalog.aliases = before
+        # All of it: a catalog that had not looked for plugins before must do so again.
+        vars(_catalog).update(before)

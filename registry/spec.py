@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl, field_validator
 from registry.cost import Cost
 from registry.errors import SpecError
 
+MAX_NAME = 120
+"""Characters of a backbone's name."""
+
 
 class PublishedResult(BaseModel):
     """A result that the source reports for a network, on ImageNet-1k."""
@@ -42,7 +45,7 @@ class BackboneSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_.+-]*$", max_length=120)
+    name: str = Field(pattern=r"^[a-z][a-z0-9_.+-]*$", max_length=MAX_NAME)
     family: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     builder: str = Field(pattern=r"^[\w.]+:[\w.]+$")
     coster: str | None = Field(default=None, pattern=r"^[\w.]+:[\w.]+$")
@@ -87,7 +90,7 @@ class BackboneSpec(BaseModel):
 
         Args:
             num_classes: Number of classes of the head, or None for the backbone alone.
-            **options: What the family's builder takes besides, e.g. `dropout`.
+            **options: What the family's builder takes besides, e.g. `image_shape`.
 
         Raises:
             SpecError: The builder named by the spec cannot be imported.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -68,6 +69,25 @@ def parnet_zoo_command(folder: Path, *arguments: str, timeout: float = 800) -> D
 def parnet_zoo_in(tmp_path: Path) -> Callable[..., Done]:
     """Run `parnet-zoo` in an empty folder."""
     return lambda *arguments, **options: parnet_zoo_command(tmp_path, *arguments, **options)
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow store without runs; creating one takes a second, copying one does not."""
+    from parnet_zoo.tracking.store import open_client
+
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    open_client(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def own_store(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current folder with an empty MLflow store, and no settings of MLflow."""
+    monkeypatch.chdir(tmp_path)
+    for name in [n for n in os.environ if n.startswith("MLFLOW_")]:
+        monkeypatch.delenv(name)
+    return Path(shutil.copy(empty_store, tmp_path / "mlflow.db"))
 
 
 @pytest.fixture(scope="session")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import copy
 import pickle
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -172,6 +174,103 @@ def test_namespaces_are_read_as_bags_of_plain_values(tmp_path: Path) -> None:
     found = read_torch_file(with_description(tmp_path / "args.pth.tar", content))
     assert vars(found["args"]) == {"lr": 0.1, "arch": "parnet_s"}
     assert not isinstance(found["args"], argparse.Namespace)
+
+
+def tensor(key: str, count: int) -> bytes:
+    """The pickle of a tensor of all numbers of a storage, as `torch.save` writes it."""
+    texts = [b"X" + len(text).to_bytes(4, "little") + text for text in (b"storage", key.encode())]
+    number = b"J" + count.to_bytes(4, "little")
+    storage = b"(" + texts[0] + b"ctorch\nFloatStorage\n" + texts[1] + b"N" + number + b"tQ"
+    size, stride, offset = number + b"\x85", b"K\x01\x85", b"K\x00"
+    arguments = b"(" + storage + offset + size + stride + b"t"
+    return b"ctorch._utils\n_rebuild_tensor_v2\n" + arguments + b"R"
+
+
+def with_storage(path: Path, megabytes: int, pickled: bytes) -> Path:
+    """A file of PyTorch's kind with one storage of float32 and this description."""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x/data.pkl", b"\x80\x02" + pickled + b".")
+        archive.writestr("x/data/0", np.ones(megabytes * 250_000, "float32").tobytes())
+    return path
+
+
+def test_one_storage_cannot_be_asked_for_without_end(tmp_path: Path) -> None:
+    def named(times: int, keys: Callable[[int], str]) -> Path:
+        tensors = b"".join(tensor(keys(number), 250_000) + b"a" for number in range(times))
+        return with_storage(tmp_path / "tensors.pth.tar", 1, b"]" + tensors)
+
+    shared = read_torch_file(named(60, lambda _: "0"))
+    assert [array.sum() for array in shared] == [250_000] * 60
+    for keys in (lambda _: "0", lambda number: f"{number}/0"):
+        with pytest.raises(CheckpointError, match="more than 71 MB together, far more than"):
+            read_torch_file(named(100, keys))
+
+
+def test_members_that_lie_inside_each_other_are_refused(tmp_path: Path) -> None:
+    inner, path = tmp_path / "inner.zip", tmp_path / "over.pth.tar"
+    with zipfile.ZipFile(inner, "w") as archive:
+        archive.writestr("x/data/1", bytes(1_000_000))
+    record = inner.read_bytes()[: archive.start_dir]
+    record += bytes(-len(record) % 4)
+    with zipfile.ZipFile(path, "w") as outer:
+        tensors = tensor("0", len(record) // 4) + tensor("1", 250_000)
+        outer.writestr("x/data.pkl", b"\x80\x02" + tensors + b"\x86.")
+        outer.writestr("x/data/0", record)
+        twin = copy.copy(archive.getinfo("x/data/1"))
+        twin.header_offset = outer.start_dir - len(record)
+        outer.filelist.append(twin)
+        outer.NameToInfo[twin.filename] = twin
+    # newer releases of Python find it out themselves
+    with pytest.raises(CheckpointError, match=r"hold more than the file|Overlapped entries"):
+        read_torch_file(path)
+
+
+@pytest.mark.parametrize(
+    "copies",
+    [
+        b"(" + b"N" * 1000 + b"l\x85q\x01" + b"ctorch\nSize\nh\x01R",
+        b"}" + b"ccollections\nOrderedDict\n(]tR",
+    ],
+)
+def test_nothing_else_that_copies_takes_much(tmp_path: Path, copies: bytes) -> None:
+    with pytest.raises(CheckpointError):
+        read_torch_file(with_storage(tmp_path / "copies.pth.tar", 1, copies))
+
+
+def test_states_are_not_copied(tmp_path: Path) -> None:
+    bag = b"(" + b"".join(b"X\x02\x00\x00\x00%02dN" % number for number in range(50)) + b"dq\x01"
+    spaces = b"cargparse\nNamespace\n)\x81h\x01ba" * 2
+    first, second = read_torch_file(with_storage(tmp_path / "bags.pth.tar", 1, bag + b"]" + spaces))
+    assert len(vars(first)) == 50
+    assert vars(first) is vars(second)
+
+
+@pytest.mark.parametrize(
+    ("hostile", "later", "words"),
+    [
+        (
+            b"cargparse\nNamespace\nN}X\x02\x00\x00\x00lrK\x07s\x86b",
+            b"cargparse\nNamespace\n)\x81",
+            None,
+        ),
+        (
+            b"ctorch._utils\n_rebuild_parameter\nN}X\x0c\x00\x00\x00__defaults__K\x07\x85s\x86b",
+            b"ctorch._utils\n_rebuild_parameter\n)R",
+            "cannot be read",
+        ),
+    ],
+)
+def test_a_file_cannot_change_how_a_later_one_is_read(
+    tmp_path: Path, hostile: bytes, later: bytes, words: str | None
+) -> None:
+    with suppress(CheckpointError):
+        read_torch_file(with_storage(tmp_path / "hostile.pth.tar", 1, hostile))
+    innocent = with_storage(tmp_path / "innocent.pth.tar", 1, later)
+    if words is None:
+        assert not hasattr(read_torch_file(innocent), "lr")
+    else:
+        with pytest.raises(CheckpointError, match=words):
+            read_torch_file(innocent)
 
 
 def test_a_truncated_a_missing_and_a_foreign_file_are_one_sentence(tmp_path: Path) -> None:

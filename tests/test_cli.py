@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -69,7 +71,14 @@ def test_an_unknown_backbone_exits_with_2_and_a_suggestion(parnet_zoo_in: Run) -
     done = parnet_zoo_in("backbones", "show", "parnet_xxl")
     assert (done.code, done.stdout) == (2, "")
     assert "did you mean parnet_xl" in done.stderr
-    assert parnet_zoo_in("backbones", "list", "resnet*").code == 2
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_pattern_without_matches_exits_with_2(
+    parnet_zoo_in: Run, options: tuple[str, ...]
+) -> None:
+    done = parnet_zoo_in("backbones", "list", "zz*", *options)
+    assert (done.code, done.stdout, done.stderr) == (2, "", "no backbone matches 'zz*'\n")
 
 
 @pytest.mark.parametrize(
@@ -129,8 +138,29 @@ def test_a_folder_that_cannot_be_learned_from_exits_with_3(
 
 def test_an_unknown_version_exits_with_4(parnet_zoo_in: Run) -> None:
     done = parnet_zoo_in("predict", "models:/nothing/1", "x.png")
-    assert done.code in {2, 4}
-    assert "Traceback" not in done.stderr
+    assert (done.code, done.stdout) == (4, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert "there is no MLflow store" in done.stderr
+
+
+@pytest.mark.parametrize("module", ["parnet_zoo.cli.app", "registry", "typer", "pydantic"])
+def test_ctrl_c_at_any_time_of_the_start_is_a_word_and_130(module: str) -> None:
+    """The signal arrives while a module is imported."""
+    code = (
+        "import os, signal, sys\n"
+        "class Interrupting:\n"
+        "    def find_spec(self, name, *_):\n"
+        f"        if name == {module!r}:\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupting())\n"
+        "from parnet_zoo.cli import main\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "backbones", "list"],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
 
 
 @pytest.mark.slow

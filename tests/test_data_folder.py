@@ -251,6 +251,54 @@ def test_unusable_class_folders_are_named(tmp_path: Path) -> None:
         scan(tmp_path, validation=0.1, seed=0)
 
 
+@pytest.mark.parametrize("split", ["train", "test", "validation"])
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        (b"caf\xe9", "caf\\xe9"),
+        (b"two\nlines", "two\\nlines"),
+        (b"tab\tbed", "tab\\tbed"),
+        (b"bell\x07", "bell\\x07"),
+        ("line\N{LINE SEPARATOR}".encode(), "line\\u2028"),
+    ],
+)
+def test_a_class_name_that_is_no_plain_text_is_refused_and_shown_escaped(
+    tmp_path: Path, split: str, name: bytes, shown: str
+) -> None:
+    pets(tmp_path)
+    fill(tmp_path, {f"{split}/cat": 2, f"{split}/dog": 2, f"{split}/{os.fsdecode(name)}": 2})
+    with pytest.raises(DataError, match="without control characters") as error:
+        scan(tmp_path, validation="validation" if split == "validation" else 0.25, seed=0)
+    assert f"{tmp_path}/{split}/{shown}; rename it" in str(error.value)
+    assert str(error.value).isprintable()
+    str(error.value).encode()
+
+
+def test_class_names_may_be_of_any_script_and_hold_spaces_and_signs(tmp_path: Path) -> None:
+    names = [
+        "a b",
+        "\N{DOG FACE}",
+        "f\N{COMBINING DIAERESIS}u",
+        "猫",
+        "50%",
+        "x\u00a0y",
+        "x\u200cy",
+    ]
+    fill(tmp_path, {f"train/{name}": 4 for name in names})
+    assert scan(tmp_path, validation=0.25, seed=0).classes == tuple(sorted(names))
+
+
+def test_files_whose_names_are_no_plain_text_are_images_as_others(tmp_path: Path) -> None:
+    pets(tmp_path)
+    for name in (b"caf\xe9.jpg", b"two\nlines.jpg"):
+        (tmp_path / "train/cat" / os.fsdecode(name)).write_text("x")
+    found = scan(tmp_path, validation=0.5, seed=0)
+    assert found.train.counts(found.classes)["cat"] == found.validation.counts(found.classes)["cat"]
+    assert len(found.digest) == 64
+    (tmp_path / "train/cat" / os.fsdecode(b"caf\xe9.jpg")).write_text("xx")
+    assert scan(tmp_path, validation=0.5, seed=0).digest != found.digest
+
+
 def test_a_class_with_one_image_cannot_be_split(tmp_path: Path) -> None:
     fill(tmp_path, {"train/cat": 4, "train/dog": 1})
     with pytest.raises(DataError, match="train/dog has one image only"):

@@ -1,5 +1,7 @@
 """Step number to batch is a pure function, and broken files break no epoch."""
 
+import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from parnet_zoo.data.augmentation_spec import AugmentationSpec
+from parnet_zoo.data.early_end import end_of_data_expected
 from parnet_zoo.data.pipeline import evaluation_batches, steps_per_epoch, training_batches
 from parnet_zoo.data.plan import BatchPlan
 from parnet_zoo.data.store import Cache, ImageStore
@@ -256,6 +259,31 @@ def test_an_end_of_all_images_is_an_error_that_names_one(tmp_path: Path) -> None
         assert evaluation(store) == []
 
 
+def test_an_error_can_name_a_file_whose_name_is_no_utf_8(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    path = tmp_path / os.fsdecode(b"caf\xe9.png")
+    Image.new("RGB", (SIZE, SIZE)).save(path, "PNG")
+
+    def opened() -> ImageStore:
+        store = ImageStore(
+            [path],
+            decode=lambda path: decode_image(path, SIZE),
+            size=SIZE,
+            cache="none",
+            directory=tmp_path,
+        )
+        store.prepare()
+        return store
+
+    with opened() as store:
+        path.unlink()
+        with pytest.raises(tf.errors.UnknownError, match=r"any more; .*/caf\\xe9\.png: "):
+            training(store)
+    with opened() as store, pytest.raises(DataError, match=r"none of 1 .*/caf\\xe9\.png: "):
+        training(store)
+
+
 def test_a_store_without_any_readable_image_is_refused(tmp_path: Path) -> None:
     with open_store(tmp_path, "memory", broken=tuple(range(COUNT))) as store:
         for use in (training, evaluation, lambda store: steps_per_epoch(store, 5)):
@@ -284,6 +312,50 @@ def test_keras_fits_on_the_batches(store: ImageStore) -> None:
     assert len(history.history["loss"]) == 60
     test = evaluation_batches(store, LABELS, batch_size=5, mean=MEAN, std=STD)
     assert model.evaluate(test, verbose=0, return_dict=True)["accuracy"] > 0.9
+
+
+@pytest.mark.parametrize("lost", [(), (0,), (1, 8), (5, 6, 7, 8, 9), (20, 21, 22)])
+def test_keras_evaluates_every_image_that_is_left_once_and_does_not_complain(
+    tmp_path: Path, lost: tuple[int, ...]
+) -> None:
+    import keras
+
+    class Seen(keras.metrics.Metric):
+        """How often each label came up."""
+
+        def __init__(self) -> None:
+            super().__init__(name="seen")
+            self.counts = self.add_weight(shape=(COUNT,), initializer="zeros")
+
+        def update_state(self, truth: Any, *_: Any, **_weights: Any) -> None:
+            one_hot = keras.ops.one_hot(keras.ops.cast(truth, "int32"), COUNT)
+            self.counts.assign_add(keras.ops.sum(one_hot, axis=0))
+
+        def result(self) -> Any:
+            return self.counts
+
+    model = keras.Sequential([keras.Input((SIZE, SIZE, 3)), keras.layers.Flatten()])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(loss=loss, metrics=[Seen()])
+    with open_store(tmp_path, "none") as store:
+        batches = evaluation_batches(store, LABELS, batch_size=5, mean=MEAN, std=STD)
+        for index in lost:
+            store.paths[index].unlink()
+        with pytest.warns(UserWarning, match="ran out of data"):
+            model.evaluate(batches, verbose=0)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            with end_of_data_expected():
+                results = model.evaluate(batches, verbose=0, return_dict=True)
+        assert [str(item.message) for item in caught if item.category is UserWarning] == []
+        expected = [0 if label in lost else 1 for label in range(COUNT)]
+        np.testing.assert_array_equal(results["seen"], expected)
+        assert np.isfinite(results["loss"])
+
+
+def test_other_warnings_are_shown_where_the_end_of_data_is_expected() -> None:
+    with pytest.warns(UserWarning, match="Your input is strange"), end_of_data_expected():
+        warnings.warn("Your input is strange", UserWarning, stacklevel=1)
 
 
 plans = st.tuples(st.integers(1, 60), st.integers(1, 20), st.integers(0, 2**60), st.data())

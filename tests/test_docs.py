@@ -2,7 +2,8 @@
 
 Blocks marked bash and python are run in their order, page by page; blocks marked text are outputs,
 and yaml blocks are recipes that must be valid. A bash block that starts a server goes on in the
-background until the page's end.
+background until the page's end, on a free port in place of the page's: somebody else may be
+listening there.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from parnet_zoo.recipe import load_recipe
@@ -34,6 +36,9 @@ PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("**/*.md")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 LANGUAGES = {"bash", "python", "text", "yaml", "json", "xml"}
 SERVER = re.compile(r"^mlflow (ui|server|models serve)\b", re.MULTILINE)
+WITHOUT_PORT = re.compile(r"^(mlflow (?:ui|server)\b)(?!.*--port)", re.MULTILINE)
+MLFLOWS_PORT = "5000"
+PORT = re.compile(r"(?<=--port )\d+\b|(?<=127\.0\.0\.1:)\d+\b|(?<=localhost:)\d+\b")
 SECONDS_TO_START = 90
 
 
@@ -64,8 +69,10 @@ def test_the_snippets_run(page: Path, quickstart: Done, tmp_path: Path) -> None:
     shutil.copytree(quickstart.folder, folder)
     for name in ("Makefile", "pyproject.toml", "requirements.lock", "requirements-dev.lock"):
         shutil.copy(REPOSITORY / name, folder)
+    ports = FreePorts()
     with ExitStack() as servers:
-        for language, text in blocks(page):
+        for language, written in blocks(page):
+            text = ports.put_into(written) if language in {"bash", "python"} else written
             if language == "yaml":
                 (folder / "snippet.yaml").write_text(text, encoding="utf-8")
                 load_recipe(folder / "snippet.yaml")
@@ -73,6 +80,36 @@ def test_the_snippets_run(page: Path, quickstart: Done, tmp_path: Path) -> None:
                 servers.enter_context(running(text, folder))
             elif language in {"bash", "python"}:
                 run(language, text, folder)
+
+
+class FreePorts:
+    """A free port for each that a page names, the same one in all its snippets."""
+
+    def __init__(self) -> None:
+        self._free: dict[str, int] = {}
+
+    def put_into(self, snippet: str) -> str:
+        with_port = WITHOUT_PORT.sub(rf"\1 --port {MLFLOWS_PORT}", snippet)
+        return PORT.sub(lambda found: str(self._instead_of(found[0])), with_port)
+
+    def _instead_of(self, port: str) -> int:
+        if port not in self._free:
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                self._free[port] = int(probe.getsockname()[1])
+        return self._free[port]
+
+
+def test_free_ports_take_the_place_of_those_on_a_page_everywhere() -> None:
+    ports = FreePorts()
+    started = ports.put_into("mlflow ui\nmlflow models serve -m m --port 5001")
+    found = [int(port) for port in re.findall(r"--port (\d+)", started)]
+    assert len(set(found)) == 2
+    assert not {5000, 5001} & set(found)
+    assert ports.put_into("curl http://127.0.0.1:5001/ping") == (
+        f"curl http://127.0.0.1:{found[1]}/ping"
+    )
+    assert ports.put_into("print(5001)") == "print(5001)"
 
 
 def run(language: str, text: str, folder: Path) -> None:
@@ -97,8 +134,7 @@ def shell(text: str) -> list[str]:
 @contextmanager
 def running(text: str, folder: Path) -> Iterator[None]:
     """Run a server until the block is left."""
-    found = re.search(r"--port (\d+)", text)
-    port = int(found[1]) if found else 5000
+    [port] = map(int, re.findall(r"--port (\d+)", text))
     log = folder / f"server-{port}.log"
     with log.open("w") as output:
         process = subprocess.Popen(
@@ -118,10 +154,22 @@ def wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
     while time.monotonic() < end:
         assert process.poll() is None, log.read_text()
         with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
+            answers = probe.connect_ex(("127.0.0.1", port)) == 0
+        if answers and port in listened_on(process.pid):
+            return
         time.sleep(0.3)
     raise AssertionError(log.read_text())
+
+
+def listened_on(pid: int) -> set[int]:
+    """The ports that a process and those it started listen on."""
+    found: set[int] = set()
+    family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    for process in family:
+        with suppress(psutil.NoSuchProcess):
+            connections = process.net_connections(kind="tcp")
+            found |= {c.laddr.port for c in connections if c.status == psutil.CONN_LISTEN}
+    return found
 
 
 def test_the_readme_shows_the_backbones_as_they_are_listed(tmp_path: Path) -> None:

@@ -172,6 +172,8 @@ def test_where_nothing_is_meant_the_arguments_are_named_and_the_code_is_2(
         (["MODEL", "b.png", "--engine", "abacus"], 2, "engine must be"),
         (["MODEL", "b.png", "--top-k", "0"], 2, "--top-k"),
         (["MODEL", "b.png", "--plot", "no/folder/sheet.png"], 2, "there is no folder no/folder"),
+        (["MODEL", "b.png", "--plot", "sheet.jpg"], 2, "--plot sheet.jpg: what is drawn is a PNG"),
+        (["MODEL", "b.png", "--plot", "sheet"], 2, "its name must end in .png"),
     ],
 )
 def test_wrong_arguments_are_a_sentence_and_code_2(
@@ -199,6 +201,35 @@ def test_plot_draws_the_pictures_that_could_be_read(model: Path, pictures: Path)
     with Image.open("sheet.png") as sheet:
         colours = {colour for _, colour in sheet.convert("RGB").getcolors(2**24) or []}
     assert {(0, 0, 255), (255, 0, 0)} <= colours
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_plot_that_cannot_be_written_is_a_sentence_and_code_2(
+    model: Path, pictures: Path
+) -> None:
+    (pictures / "sheet.png").symlink_to("/dev/full")
+    result = run(model, "b.png", "--plot", "sheet.png")
+    assert result.exit_code == 2
+    assert result.stdout.startswith("b.png\tblue")
+    assert result.stderr == (
+        "--plot sheet.png: it cannot be written there: No space left on device\n"
+    )
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="everything may be written by root")
+@pytest.mark.parametrize("existing", [False, True])
+def test_a_plot_without_permission_is_refused_before_anything_is_predicted(
+    model: Path, pictures: Path, existing: bool
+) -> None:
+    folder = pictures / "locked"
+    folder.mkdir()
+    if existing:
+        (folder / "sheet.png").touch(0o400)
+    folder.chmod(0o500)
+    result = run(model, "b.png", "--plot", "locked/sheet.png")
+    folder.chmod(0o700)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == "--plot locked/sheet.png: it cannot be written there: no permission\n"
 
 
 @pytest.mark.usefixtures("pictures")

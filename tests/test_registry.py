@@ -1,7 +1,11 @@
 """The typed registry: names to specs, without a framework."""
 
+import json
+import os
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -59,6 +63,111 @@ def test_a_name_that_is_taken_is_an_error_that_names_both_sides() -> None:
         pytest.raises(registry.DuplicateNameError, match=r"'parnet_s'.* by parnet and by user"),
     ):
         registry.register(ParNetSpec(name="parnet_s", scaling=TINY))
+
+
+def test_registrations_are_undone_also_where_they_are_the_first_use_in_a_process() -> None:
+    code = (
+        "import registry\n"
+        "with registry.temporary():\n"
+        "    assert 'parnet_s' in registry.names()\n"
+        "assert 'parnet_s' in registry.names()\n"
+        "assert registry.get('parnet_xl').name == 'parnet_xl'\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+PLUGIN = """\
+from parnet_zoo.networks.spec import ParNetSpec, ScalingSpec
+
+TINY = ScalingSpec(channels=(8,), branches=1, final_channels=8, resolution=32)
+
+def named(name):
+    return ParNetSpec(name=name, scaling=TINY)
+
+"""
+PLUGINS = {
+    "fine": "def specs():\n    return [named('fine_a'), named('fine_b')]",
+    "taken": "def specs():\n    return [named('taken_a'), named('parnet_s')]",
+    "twice": "def specs():\n    yield named('twice_a')\n    yield named('twice_a')",
+    "same": "def specs():\n    return [named('fine_a')]",
+    "midway": "def specs():\n    yield named('midway_a')\n    raise OSError('no\\nfile')",
+    "leaves": "import sys\ndef specs():\n    yield named('leaves_a')\n    sys.exit(3)",
+    "leaves_at_once": "raise SystemExit(3)",
+    "no_specs": "def specs():\n    return [named('no_specs_a'), 'name']",
+    "not_there": "",
+    "zebra": "def specs():\n    return [named('zebra_a')]",
+}
+
+
+@pytest.fixture
+def plugins(tmp_path: Path) -> dict[str, str]:
+    """An environment with an installed distribution for each of PLUGINS."""
+    for name, text in PLUGINS.items():
+        (tmp_path / f"zoo_{name}.py").write_text(PLUGIN + text)
+        info = tmp_path / f"zoo_{name}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: zoo-{name}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(
+            f"[parnet_zoo.backbones]\n{name} = zoo_{name}:specs\n"
+        )
+    return {**os.environ, "PYTHONPATH": str(tmp_path)}
+
+
+def in_process(code: str, environment: dict[str, str]) -> Any:
+    done = subprocess.run(
+        [sys.executable, "-c", f"import json, registry\n{code}"],
+        capture_output=True, text=True, check=False, env=environment,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_a_broken_plugin_registers_nothing_and_the_others_all_they_have(
+    plugins: dict[str, str],
+) -> None:
+    names, broken = in_process(
+        "print(json.dumps([registry.names(), registry.broken_plugins()]))", plugins
+    )
+    assert sorted(names) == sorted([*PUBLISHED, "fine_a", "fine_b", "zebra_a"])
+    reasons = {origin.split("'")[1]: reason for origin, reason in broken.items()}
+    fine, same, twice, taken = (
+        f"plugin '{name}' of zoo-{name} 1.0" for name in ("fine", "same", "twice", "taken")
+    )
+    assert reasons == {
+        "taken": f"'parnet_s' is registered twice: by parnet and by {taken}",
+        "twice": f"'twice_a' is registered twice: by {twice} and by {twice}",
+        "same": f"'fine_a' is registered twice: by {fine} and by {same}",
+        "midway": "OSError: no file",
+        "leaves": "SystemExit: 3",
+        "leaves_at_once": "SystemExit: 3",
+        "no_specs": "TypeError: it gave str where a BackboneSpec is expected",
+        "not_there": "AttributeError: module 'zoo_not_there' has no attribute 'specs'",
+    }
+    assert taken in broken
+
+
+def test_a_user_still_may_not_take_the_name_of_a_plugin(plugins: dict[str, str]) -> None:
+    code = (
+        "import zoo_fine\n"
+        "registry.names()\n"
+        "try:\n"
+        "    registry.register(zoo_fine.named('fine_b'))\n"
+        "except registry.DuplicateNameError as error:\n"
+        "    print(json.dumps(str(error)))\n"
+    )
+    assert in_process(code, plugins).endswith("by plugin 'fine' of zoo-fine 1.0 and by user")
+
+
+def test_the_command_line_lists_what_works_and_names_what_does_not(plugins: dict[str, str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "from parnet_zoo.cli import main; main()", "backbones", "list"],
+        capture_output=True, text=True, check=False, env={**plugins, "COLUMNS": "200"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert all(name in done.stdout for name in [*PUBLISHED, "fine_a", "zebra_a"])
+    assert "warning: plugin 'leaves' of zoo-leaves 1.0 is broken: SystemExit: 3" in done.stderr
+    assert len(done.stderr.splitlines()) == 8
 
 
 def test_specs_are_frozen_and_refuse_unknown_fields() -> None:

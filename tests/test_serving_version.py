@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -247,6 +248,21 @@ def test_where_there_is_no_store_none_is_made(
     with pytest.raises(TrackingError, match=r"there is no MLflow store .*mlflow\.db"):
         load("models:/colours/1")
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("address", [None, "sqlite:///{folder}/mlflow.db?timeout=5"])
+def test_a_store_in_a_folder_of_any_name_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str | None
+) -> None:
+    folder = tmp_path / "with space % ü"
+    colour_model(folder / "model")
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("MLFLOW_REGISTRY_URI", raising=False)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    if address is not None:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", address.format(folder=quote(str(folder))))
+    version = logged(Path("model"), folder, "colours")
+    assert load(version.model_uri).labels == ("red", "green", "blue")
 
 
 def test_a_server_that_does_not_answer_is_named_without_its_password(

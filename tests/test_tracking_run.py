@@ -21,21 +21,7 @@ from parnet_zoo.tracking.sender import Sender
 from parnet_zoo.tracking.spool import Spool
 from parnet_zoo.tracking.store import connect, open_client
 
-
-@pytest.fixture(scope="module")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store without runs; creating one takes a second, copying one does not."""
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    open_client(f"sqlite:///{path}")
-    return path
-
-
-@pytest.fixture(autouse=True)
-def _own_store(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in [n for n in os.environ if n.startswith("MLFLOW_")]:
-        monkeypatch.delenv(name)
-    shutil.copy(empty_store, "mlflow.db")
+pytestmark = pytest.mark.usefixtures("own_store")
 
 
 def start(directory: str = "run", **changes: Any) -> TrackedRun:
@@ -146,6 +132,16 @@ class TestWhatARunHolds:
         assert artifact(run, "recipe.yaml") == "épochs: 3"
         assert artifact(run, "data/classes.txt") == "cat\ndog"
         assert list(Path("run/spool").iterdir()) == []
+
+    def test_paths_that_are_no_utf_8_are_written_with_escapes(self) -> None:
+        path = os.fsdecode(b"caf\xe9.png")
+        with start(params={"data.root": path}) as run:
+            run.log_text(f"{path}\tbroken\n", "data/unreadable.tsv")
+            run.set_tags({"parnet_zoo.directory": path})
+            assert run.flush()
+        assert artifact(run, "data/unreadable.tsv") == "caf\\udce9.png\tbroken\n"
+        assert stored(run).data.params["data.root"] == "caf\\udce9.png"
+        assert stored(run).data.tags["parnet_zoo.directory"] == "caf\\udce9.png"
 
     def test_it_says_where_it_comes_from(self) -> None:
         with start(tags={"parnet_zoo.recipe": "digits", "long": "x" * 9000}) as run:

@@ -1,7 +1,6 @@
 """A run whose process was killed outright does not stay RUNNING for ever."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +17,8 @@ from parnet_zoo.tracking.run import HOST_TAG, PROCESS_TAG, TrackedRun
 from parnet_zoo.tracking.stale import mark_dead_runs
 from parnet_zoo.tracking.store import connect, open_client
 
+pytestmark = pytest.mark.usefixtures("own_store")
+
 TRAINER = """
 import sys, time
 from pathlib import Path
@@ -31,22 +32,6 @@ print(run.run_id, flush=True)
 sys.stdin.readline()
 """
 GONE = "999999999 1"
-
-
-@pytest.fixture(scope="module")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store without runs; creating one takes a second, copying one does not."""
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    open_client(f"sqlite:///{path}")
-    return path
-
-
-@pytest.fixture(autouse=True)
-def _own_store(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in [n for n in os.environ if n.startswith("MLFLOW_")]:
-        monkeypatch.delenv(name)
-    shutil.copy(empty_store, "mlflow.db")
 
 
 @contextmanager

@@ -180,7 +180,13 @@ def test_unreadable_images_are_named_counted_and_skipped(tiny: Path) -> None:
     assert "pictures/train/a/broken.png: " in done.stderr
     assert "1 of 17 test images are skipped" in done.stderr
     assert done.json["metrics"]["unreadable_images"] == 2
-    assert "no_image.jpg" in artifact(done, "data/unreadable.tsv").read_text()
+    assert "no_image.jpg" in artifact(done, "data/unreadable_test.tsv").read_text()
+    metrics = the_run(done).data.metrics
+    assert metrics["unreadable_test_images"] == 1
+    # the seed decides in which of the two it is
+    assert metrics["unreadable_train_images"] + metrics["unreadable_validation_images"] == 1
+    split = "train" if metrics["unreadable_train_images"] else "validation"
+    assert "broken.png" in artifact(done, f"data/unreadable_{split}.tsv").read_text()
 
 
 def test_a_run_that_fails_is_failed_in_mlflow(tiny: Path) -> None:
@@ -192,6 +198,69 @@ def test_a_run_that_fails_is_failed_in_mlflow(tiny: Path) -> None:
     assert "Traceback" not in done.stderr
     [run] = store(tiny).search_runs(["1"])
     assert run.info.status == "FAILED"
+
+
+def spoil(folder: Path) -> None:
+    for picture in folder.iterdir():
+        picture.write_text("no picture")
+
+
+def test_unreadable_test_images_do_not_cost_the_trained_network(in_tiny: Path) -> None:
+    spoil(in_tiny / "pictures" / "test" / "a")
+    result = parnet_zoo.train("tiny.yaml", epochs=1, quiet=True)
+    assert result.metrics["unreadable_images"] == 8
+    assert "test_accuracy" in result.metrics
+    spoil(in_tiny / "pictures" / "test" / "bbbbb")
+    result = parnet_zoo.train("tiny.yaml", epochs=1, quiet=True)
+    assert "test_accuracy" not in result.metrics
+    assert result.model_version == 2
+
+
+def test_a_training_that_diverges_says_so_and_registers_nothing(tiny: Path) -> None:
+    done = parnet_zoo_command(
+        tiny, "train", "tiny.yaml", "--json", "--set", "optimizer={name: sgd, learning_rate: 100}",
+        "--set", "optimizer.momentum=0.99", "--epochs", "30",
+    )  # fmt: skip
+    if done.code == 0:
+        pytest.fail(f"it did not diverge: {done.stdout}")
+    assert (done.code, done.stdout) == (1, "")
+    assert "the training diverged; lower optimizer.learning_rate" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Warning" not in done.stderr
+    assert store(tiny).search_registered_models() == []
+
+
+def test_what_is_registered_is_the_best_epoch(in_tiny: Path) -> None:
+    settings = ["early_stopping={monitor: val_loss, patience: 2}", "optimizer.learning_rate=0.05"]
+    result = parnet_zoo.train("tiny.yaml", overrides=settings, epochs=40, quiet=True)
+    losses = [point.value for point in store(in_tiny).get_metric_history(result.run_id, "val_loss")]
+    best = int(result.metrics["best_epoch"])
+    assert losses[best - 1] == min(losses) == pytest.approx(result.metrics["best_val_loss"])
+    # it stopped two epochs after the best one, unless the epochs ran out
+    assert len(losses) in {best + 2, 40}
+
+
+def test_a_family_without_a_deploy_form_is_served_as_trained(
+    in_tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (in_tiny / "plain_family.py").write_text(
+        "import keras\n"
+        "def build(spec, *, num_classes=None):\n"
+        "    layers = [keras.Input((None, None, 3)), keras.layers.Conv2D(4, 3, strides=2),\n"
+        "              keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(num_classes)]\n"
+        "    return keras.Sequential(layers)\n"
+    )
+    monkeypatch.syspath_prepend(str(in_tiny))
+    with registry.temporary():
+        registry.register(
+            registry.BackboneSpec(
+                name="plain", family="plain", builder="plain_family:build", resolution=32
+            )
+        )
+        result = parnet_zoo.train("tiny.yaml", model="plain", epochs=1, quiet=True)
+    assert "deploy_max_logit_difference" not in result.metrics
+    picture = in_tiny / "pictures" / "test" / "a" / "0.png"
+    assert parnet_zoo.load(result.model_uri).predict([picture])[0]["label"] in {"a", "bbbbb"}
 
 
 @contextmanager
@@ -282,8 +351,7 @@ def test_learning_rates_are_those_of_the_schedule(in_tiny: Path) -> None:
     settings = ["schedule={name: exponential, decay: 0.5}", "optimizer.learning_rate=0.01"]
     result = parnet_zoo.train("tiny.yaml", overrides=settings, epochs=3, quiet=True)
     history = store(in_tiny).get_metric_history(result.run_id, "learning_rate")
-    # at an epoch's end the optimiser stands at the first step of the next one
-    assert [point.value for point in history] == pytest.approx([0.005, 0.0025, 0.00125])
+    assert [point.value for point in history] == pytest.approx([0.01, 0.005, 0.0025])
 
 
 def test_an_unreachable_server_is_one_sentence_at_once(tiny: Path) -> None:
@@ -308,6 +376,7 @@ def test_the_blogs_recipe_validates_on_test_and_keeps_its_checkpoints(
     assert "the test images are the validation images" in done.stderr
     metrics = done.json["metrics"]
     assert metrics["test_accuracy"] == pytest.approx(metrics["val_accuracy"], abs=1e-6)
+    assert metrics["test_loss"] == pytest.approx(metrics["val_loss"], rel=0.05)
     [checkpoint] = artifact(done, "checkpoints").iterdir()
     expected = f"ep001-loss{metrics['loss']:.3f}-val_loss{metrics['val_loss']:.3f}"
     assert checkpoint.name.startswith(expected)

@@ -8,6 +8,7 @@ import typer
 
 from parnet_zoo.cli import backbones
 from parnet_zoo.cli.predict import predict
+from parnet_zoo.cli.register import register
 from parnet_zoo.cli.reported import reported
 from parnet_zoo.cli.train import train
 
@@ -27,6 +28,7 @@ app = typer.Typer(
 )
 app.command()(reported(train))
 app.command()(reported(predict))
+app.command()(reported(register))
 app.add_typer(backbones.app, name="backbones")
 
 
@@ -49,8 +51,3 @@ def options(
 ) -> None:
     """ParNet image classifiers, from a folder of pictures to a served model."""
     del version  # its callback has done all
-
-
-def main() -> None:
-    """Run the command line."""
-    app()

@@ -24,12 +24,9 @@ def list_backbones(
     rows.sort(key=lambda row: (row["family"], row["deploy_parameters"] or 0, row["name"]))
     for origin, reason in registry.broken_plugins().items():
         sys.stderr.write(f"warning: {origin} is broken: {reason}\n")
-    if as_json:
-        typer.echo(json.dumps({"backbones": rows}))
-    elif rows:
-        typer.echo(_table(rows))
-    else:
+    if not rows:
         raise registry.UnknownBackboneError(f"no backbone matches {pattern!r}")
+    typer.echo(json.dumps({"backbones": rows}) if as_json else _table(rows))
 
 
 def show_backbone(

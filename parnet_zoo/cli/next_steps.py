@@ -7,6 +7,7 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from parnet_zoo.training.result import TrainResult
 
@@ -29,13 +30,25 @@ def next_steps(result: TrainResult) -> str:
             "",
             *_environment(result),
             "compare the runs:",
-            "  mlflow ui",
+            f"  {_comparison()}",
             "serve it:",
             f"  mlflow models serve -m {shlex.quote(uri)} --env-manager local --port {PORT}",
             "ask it:",
             f"  parnet-zoo predict {shlex.quote(uri)} IMAGE...",
         ]
     )
+
+
+def _comparison() -> str:
+    """How to look at the runs; `mlflow ui` does not heed MLFLOW_TRACKING_URI by itself."""
+    uri = os.environ.get("MLFLOW_TRACKING_URI")
+    if not uri:
+        return "mlflow ui"
+    address = urlsplit(uri)
+    if address.scheme not in ("http", "https"):
+        return 'mlflow ui --backend-store-uri "$MLFLOW_TRACKING_URI"'
+    # Without user and password: the browser asks for them.
+    return f"open {address._replace(netloc=address.netloc.rpartition('@')[2]).geturl()}"
 
 
 def _environment(result: TrainResult) -> list[str]:
@@ -55,10 +68,10 @@ def _activation() -> list[str]:
     found = shutil.which("mlflow")
     if not (programs / "mlflow").exists() or (found and Path(found).parent == programs):
         return []
-    shown = shlex.quote(_near(programs))
     if (programs / "activate").exists():
-        return ["first, in each new shell:", f"  . {shown}/activate"]
-    return ["first, in each new shell:", f"  export PATH={shown}:$PATH"]
+        return ["first, in each new shell:", f"  . {shlex.quote(_near(programs))}/activate"]
+    # Not relative: programs that are found by it may run in another folder.
+    return ["first, in each new shell:", f"  export PATH={shlex.quote(str(programs))}:$PATH"]
 
 
 def _near(path: Path) -> str:

@@ -65,8 +65,8 @@ def predict(
     from parnet_zoo.serving.predict import predict_paths
 
     paths = _expanded(images) if images else None
-    if plot is not None and not plot.parent.is_dir():
-        raise UsageError(f"--plot {plot}: there is no folder {plot.parent}")
+    if plot is not None:
+        _check_plot(plot)
     classifier = load(model_uri, engine)
     if paths is None:
         outcomes = _from_standard_input(classifier, top_k)
@@ -76,6 +76,16 @@ def predict(
     if plot is not None:
         _draw(classifier, done, plot)
     _report(done, already_named=paths is None)
+
+
+def _check_plot(plot: Path) -> None:
+    """Say what is wrong with the plot's place before the pictures are looked at."""
+    if plot.suffix.lower() != ".png":
+        raise UsageError(f"--plot {plot}: what is drawn is a PNG, so its name must end in .png")
+    if not plot.parent.is_dir():
+        raise UsageError(f"--plot {plot}: there is no folder {plot.parent}")
+    if not os.access(plot if plot.exists() else plot.parent, os.W_OK):
+        raise UsageError(f"--plot {plot}: it cannot be written there: no permission")
 
 
 def _expanded(images: Sequence[str]) -> list["Path | Failure"]:
@@ -199,7 +209,11 @@ def _draw(classifier: "Classifier", outcomes: Iterable["Prediction | Failure"], 
         return
     shown = predictions[:_ON_SHEET]
     titles = [f"{item.answer['label']} {item.answer['probability']:.1%}" for item in shown]
-    prediction_sheet([classifier.decode(item.path) for item in shown], titles, path)
+    pictures = [classifier.decode(item.path) for item in shown]
+    try:
+        prediction_sheet(pictures, titles, path)
+    except OSError as error:
+        raise UsageError(f"--plot {path}: it cannot be written there: {error.strerror}") from error
     of_how_many = "" if len(shown) == len(predictions) else f" of {len(predictions)}"
     typer.echo(f"{path}: {len(shown)}{of_how_many} pictures", err=True)
 

@@ -9,13 +9,13 @@ from typing import ParamSpec, TypeVar
 
 import typer
 
+from parnet_zoo.cli import INTERRUPTED
 from parnet_zoo.errors import ParnetZooError
 from registry import RegistryError
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-INTERRUPTED = 130
 USAGE = 2
 
 

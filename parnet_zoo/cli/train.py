@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -43,7 +42,7 @@ def train(
     changes = {name: value for name, value in given.items() if value is not None}
     result = run(recipe, overrides=settings or (), quiet=quiet, **changes)
     if as_json:
-        typer.echo(json.dumps(result.model_dump(mode="json")))
+        typer.echo(result.model_dump_json())  # writes null where a metric is not a number
     elif not quiet:
         from parnet_zoo.cli.next_steps import next_steps
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from parnet_zoo.data.escaped import escaped
 from parnet_zoo.data.listing import FoundImage, Listing, list_images
 from parnet_zoo.data.selection import choose
 from parnet_zoo.errors import DataError, UsageError
@@ -90,7 +91,8 @@ def scan(
 
     Raises:
         DataError: The folder or `train` in it is missing or holds fewer than two classes, a class
-            folder has no image, or too few for a validation split, or two splits differ in classes.
+            folder has no image, or too few for a validation split, or a name that is no text, or
+            two splits differ in classes.
         UsageError: `validation` or `limit` make no sense.
     """
     train = _listing(root, "train")
@@ -125,7 +127,9 @@ def _listing(root: Path, split: str) -> Listing:
     """List one split of `root`, or say what is expected there."""
     folder = root / split
     if folder.is_dir():
-        return list_images(root, split)
+        listing = list_images(root, split)
+        _check_names(listing)
+        return listing
     if not root.is_dir():
         wrong = f"there is no folder {root}" if not root.exists() else f"{root} is no folder"
     else:
@@ -135,6 +139,17 @@ def _listing(root: Path, split: str) -> Listing:
         f"  {root / split / 'CLASS'}/*.jpg   (other formats too: .png, .webp, .bmp, ...)\n"
         f"  {root / 'test' / 'CLASS'}/*.jpg   (the same classes; may be missing)"
     )
+
+
+def _check_names(listing: Listing) -> None:
+    """Raise DataError for class names that would spoil what they are written into."""
+    strange = [name for name in listing.classes if escaped(name) != name]
+    if strange:
+        names = ", ".join(escaped(listing.folder / name) for name in strange)
+        raise DataError(
+            f"the name of a class folder must be text in UTF-8 without control characters: {names};"
+            " rename it"
+        )
 
 
 def _check_classes(listing: Listing) -> None:

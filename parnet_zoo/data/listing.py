@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from parnet_zoo.data.escaped import escaped
 from parnet_zoo.errors import DataError
 
 _JPEG = (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".jp2", ".j2k")
@@ -100,7 +101,9 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
         with os.scandir(folder) as entries:
             return sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
-        raise DataError(f"the folder {folder} cannot be listed: {error.strerror}") from error
+        raise DataError(
+            f"the folder {escaped(folder)} cannot be listed: {error.strerror}"
+        ) from error
 
 
 def _is_directory(entry: os.DirEntry[str]) -> bool:

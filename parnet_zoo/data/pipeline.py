@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from parnet_zoo.data.augmentation import RANDOM_NUMBERS, augment, brightness_factors, transforms
 from parnet_zoo.data.augmentation_spec import AugmentationSpec
 from parnet_zoo.data.cores import worker_count
+from parnet_zoo.data.escaped import escaped
 from parnet_zoo.data.plan import BatchPlan
 from parnet_zoo.data.store import ImageStore
 from parnet_zoo.errors import DataError
@@ -96,7 +97,9 @@ def evaluation_batches(
 ) -> tf.data.Dataset:
     """All readable images once, in the store's order, as they are.
 
-    An image that can no longer be read is left out, and counted in the store's `unreadable`.
+    An image that can no longer be read is left out, and counted in the store's `unreadable`. So is
+    a batch that has none left; therefore the number of batches is not known beforehand where the
+    store has no cache, and Keras' `fit` and `evaluate` belong into `end_of_data_expected`.
 
     Args:
         store: Prepared.
@@ -132,7 +135,7 @@ def _usable(store: ImageStore) -> NDArray[np.int64]:
     usable = store.readable
     if len(usable):
         return usable
-    first = "".join(f"; {bad.path}: {bad.reason}" for bad in store.unreadable[:1])
+    first = "".join(f"; {escaped(bad.path)}: {bad.reason}" for bad in store.unreadable[:1])
     raise DataError(f"none of {len(store)} images can be read{first}")
 
 
@@ -163,7 +166,7 @@ def _read(
         if ok.any():
             return images[ok], indices[ok]
     bad = store.unreadable[0]
-    raise DataError(f"no image can be read any more; {bad.path}: {bad.reason}")
+    raise DataError(f"no image can be read any more; {escaped(bad.path)}: {bad.reason}")
 
 
 def _compiled(

@@ -17,6 +17,7 @@ import psutil
 from numpy.typing import NDArray
 
 from parnet_zoo.data.cores import worker_count
+from parnet_zoo.data.escaped import escaped
 from parnet_zoo.errors import DataError
 
 MEMORY_LIMIT = 1_500_000_000
@@ -181,7 +182,8 @@ class ImageStore:
             return False
         if pixels.shape != row.shape or pixels.dtype != np.uint8:
             raise TypeError(
-                f"decode gave {pixels.dtype} {pixels.shape} for {path}, not uint8 {row.shape}"
+                f"decode gave {pixels.dtype} {pixels.shape} for {escaped(path)}, not uint8"
+                f" {row.shape}"
             )
         row[:] = pixels
         return True

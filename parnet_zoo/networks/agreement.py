@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, NonNegativeFloat, NonNegativeInt
+from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
 
 class Agreement(BaseModel):
@@ -22,22 +22,33 @@ class Agreement(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     images: NonNegativeInt
-    logits: NonNegativeFloat
-    probabilities: NonNegativeFloat
+    logits: float
+    probabilities: float
     same_label: NonNegativeInt
 
 
 def agreement(first: Any, second: Any, batches: Iterable[Any]) -> Agreement:
-    """Compare two models giving logits on batches of images (n, h, w, c)."""
-    images = same = 0
-    logits = probabilities = 0.0
-    for batch in batches:
-        a, b = (np.asarray(model(batch, training=False), np.float64) for model in (first, second))
-        images += len(a)
-        logits = max(logits, float(np.abs(a - b).max()))
-        probabilities = max(probabilities, float(np.abs(_softmax(a) - _softmax(b)).max()))
-        same += int((a.argmax(-1) == b.argmax(-1)).sum())
-    return Agreement(images=images, logits=logits, probabilities=probabilities, same_label=same)
+    """Compare two models giving logits on batches of images (n, h, w, c).
+
+    Where an output is not a number, so is the difference.
+
+    Raises:
+        ValueError: There is no image to compare on.
+    """
+    pairs = [
+        [np.asarray(model(batch, training=False), np.float64) for model in (first, second)]
+        for batch in batches
+    ]
+    if not any(len(a) for a, _ in pairs):
+        raise ValueError("two networks cannot be compared on no image")
+    a, b = (np.concatenate(side) for side in zip(*pairs, strict=True))
+    return Agreement(
+        images=len(a),
+        # np.max gives nan if any of them is, unlike Python's max
+        logits=float(np.max(np.abs(a - b))),
+        probabilities=float(np.max(np.abs(_softmax(a) - _softmax(b)))),
+        same_label=int((a.argmax(-1) == b.argmax(-1)).sum()),
+    )
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:

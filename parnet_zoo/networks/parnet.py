@@ -26,6 +26,7 @@ class ParNet(keras.Model):
         image_shape: (height, width, channels) of the input; None leaves a side open. Sides must be
             multiples of the total stride.
         name: Name of the model.
+        trainable: Whether its weights are.
 
     Example:
         >>> model = registry.get("parnet_s").build(num_classes=10)
@@ -40,7 +41,7 @@ class ParNet(keras.Model):
         num_classes: int | None = None,
         image_shape: tuple[int | None, int | None, int] | None = None,
         name: str = "parnet",
-        **options: Any,
+        trainable: bool = True,
     ) -> None:
         scaling = ScalingSpec.model_validate(scaling)
         shape = tuple(image_shape or (None, None, scaling.in_channels))
@@ -50,7 +51,7 @@ class ParNet(keras.Model):
         outputs = maps[wiring.blocks[-1].name]
         if num_classes is not None:
             outputs = _head(outputs, scaling.dropout, num_classes)
-        super().__init__(inputs=image, outputs=outputs, name=name, **options)
+        super().__init__(inputs=image, outputs=outputs, name=name, trainable=trainable)
         self.scaling = scaling
         self.num_classes = num_classes
         self.image_shape = shape

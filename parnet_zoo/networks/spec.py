@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Literal, Self
 
 from pydantic import (
@@ -14,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from registry import BackboneSpec, SpecError
+from registry import MAX_NAME, BackboneSpec, SpecError
 
 MAX_BRANCHES = 4
 MIN_WIDTH = 2
@@ -26,6 +29,8 @@ PUBLISHED_DEPTHS = (4, 5, 5, 5)
 """Blocks a stream for 1 to 4 branches; the paper's network has the first three."""
 WIDTH_MULTIPLE = 8
 """Derived channel counts are rounded to a multiple of this."""
+_DIGEST = 12
+"""Hexadecimal digits that stand for the rest of a name that would be too long."""
 
 
 class ScalingSpec(BaseModel):
@@ -111,11 +116,6 @@ class ScalingSpec(BaseModel):
     def stem_channels(self) -> tuple[int, int]:
         """Channels of the two stem blocks."""
         return min(64, self.channels[0]), self.channels[0]
-
-    @property
-    def stem_stride(self) -> int:
-        """Stride of the first stream relative to the image."""
-        return 4 if self.stem == "imagenet" else 1
 
     @property
     def total_stride(self) -> int:
@@ -207,35 +207,41 @@ class ParNetSpec(BackboneSpec):
         Raises:
             SpecError: The derived spec is not valid; the message says what fits.
         """
+        channels = changes.get("channels")
+        if "branches" not in changes and isinstance(channels, list | tuple) and channels:
+            changes["branches"] = len(channels)
         old = self.scaling
-        fields = {**old.model_dump(), **_rescaled_widths(old, width)}
-        branches = changes.get("branches", len(changes.get("channels", old.channels)))
-        if isinstance(branches, int) and branches != old.branches:
-            first = changes.get("channels", fields["channels"])[0]
-            fields["channels"] = tuple(first * 2**b for b in range(branches))
-            fields["depth"] = PUBLISHED_DEPTHS[:branches]
-        fields.update({"branches": branches, **changes})
-        try:
+        fields = {**_plain(old, width, changes.get("branches")), **changes}
+        with _as_spec_errors(self.name):
             scaling = ScalingSpec.model_validate(fields)
-        except ValidationError as error:
-            raise SpecError(_first_sentences(self.name, error)) from error
-        if scaling == old and name is None:
-            return self
-        return type(self)(
-            name=name or _derived_name(self.name, width, old, scaling),
-            family=self.family,
-            builder=self.builder,
-            coster=self.coster,
-            source=f"derived from {self.name}",
-            scaling=scaling,
-        )
+            if scaling == old and name is None:
+                return self
+            return type(self)(
+                name=_derived_name(self.name, width, old, scaling) if name is None else name,
+                family=self.family,
+                builder=self.builder,
+                coster=self.coster,
+                source=f"derived from {self.name}",
+                scaling=scaling,
+            )
+
+
+def _plain(old: ScalingSpec, width: float, branches: Any) -> dict[str, Any]:
+    """The fields that width and branches alone lead to, not validated."""
+    fields = {**old.model_dump(), **_rescaled_widths(old, width)}
+    if isinstance(branches, int) and branches != old.branches and 1 <= branches <= MAX_BRANCHES:
+        first = fields["channels"][0]
+        fields["branches"] = branches
+        fields["channels"] = tuple(first * 2**b for b in range(branches))
+        fields["depth"] = PUBLISHED_DEPTHS[:branches]
+    return fields
 
 
 def _rescaled_widths(old: ScalingSpec, width: float) -> dict[str, Any]:
     if width == 1.0:
         return {}
-    if not 0 < width <= MAX_FACTOR:
-        raise SpecError(f"width {width} does not fit; it is a factor between 0 and {MAX_FACTOR}")
+    if not isinstance(width, int | float) or not 0 < width <= MAX_FACTOR:
+        raise SpecError(f"width {width!r} does not fit; it is a factor between 0 and {MAX_FACTOR}")
 
     def rounded(channels: int) -> int:
         return max(WIDTH_MULTIPLE, round(channels * width / WIDTH_MULTIPLE) * WIDTH_MULTIPLE)
@@ -247,31 +253,46 @@ def _rescaled_widths(old: ScalingSpec, width: float) -> dict[str, Any]:
 
 
 def _derived_name(base: str, width: float, old: ScalingSpec, new: ScalingSpec) -> str:
-    parts = [f"w{width:g}"] if width != 1.0 else []
+    """The base's name and what changed: width, branches, and all that does not follow from them.
+
+    Width, branches and the rest can be read off it again, so no two scalings share a name.
+    """
+    plain = _plain(old, width, new.branches)
+    parts = [f"w{_digits(width)}"] if width != 1.0 else []
     if new.branches != old.branches:
         parts.append(f"b{new.branches}")
-    elif width == 1.0 and new.channels != old.channels:
-        parts.append("c" + "-".join(map(str, new.channels)))
-    if width == 1.0 and new.final_channels != old.final_channels:
-        parts.append(f"f{new.final_channels}")
-    if new.depth != old.depth and new.branches == old.branches:
-        parts.append("d" + "-".join(map(str, new.depth)))
-    if new.stem != old.stem:
-        parts.append(f"stem-{new.stem}")
-    if new.activation != old.activation:
-        parts.append(new.activation)
-    if new.dropout != old.dropout:
-        parts.append(f"drop{new.dropout:g}")
-    if new.in_channels != old.in_channels:
-        parts.append(f"in{new.in_channels}")
-    if new.resolution != old.resolution:
-        parts.append(f"r{new.resolution}")
-    return "+".join([base, *parts])
+    told = {
+        "channels": "c" + "-".join(map(str, new.channels)),
+        "final_channels": f"f{new.final_channels}",
+        "depth": "d" + "-".join(map(str, new.depth)),
+        "stem": f"stem-{new.stem}",
+        "activation": new.activation,
+        "dropout": f"drop{_digits(new.dropout)}",
+        "in_channels": f"in{new.in_channels}",
+        "resolution": f"r{new.resolution}",
+    }
+    parts += [part for field, part in told.items() if getattr(new, field) != plain[field]]
+    name = "+".join([base, *parts])
+    if len(name) <= MAX_NAME:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:_DIGEST]
+    return f"{name[: MAX_NAME - _DIGEST - 1]}+{digest}"
 
 
-def _first_sentences(name: str, error: ValidationError) -> str:
-    sentences = [
-        f"{'.'.join(map(str, item['loc']))}: {item['msg'].removeprefix('Value error, ')}"
-        for item in error.errors()
-    ]
-    return f"{name}: " + "; ".join(sentences)
+def _digits(number: float) -> str:
+    """The number as short as it can be said without taking it for another."""
+    short = f"{number:g}"
+    return short if float(short) == number else repr(number)
+
+
+@contextmanager
+def _as_spec_errors(name: str) -> Iterator[None]:
+    """Turn what pydantic says into one sentence about the spec of that name."""
+    try:
+        yield
+    except ValidationError as error:
+        sentences = [
+            f"{'.'.join(map(str, item['loc']))}: {item['msg'].removeprefix('Value error, ')}"
+            for item in error.errors()
+        ]
+        raise SpecError(f"{name}: " + "; ".join(sentences)) from error

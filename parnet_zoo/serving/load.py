@@ -65,8 +65,13 @@ def _reason(error: Exception) -> str:
 
 def _check_store_exists(store: str, uri: str) -> None:
     """Say that there is no store, where MLflow would make an empty one and look into that."""
-    kind, _, path = store.partition("sqlite:///")
-    if not kind and path and not Path(path).exists():
+    if not store.startswith("sqlite:"):
+        return
+    from sqlalchemy import make_url
+
+    # Not cut out of the address: a path in it is percent-encoded, and settings may follow.
+    path = make_url(store).database
+    if path and path != ":memory:" and not Path(path).exists():
         raise TrackingError(
             f"cannot get {uri}: there is no MLflow store {Path(path).resolve()}; go to the folder "
             "where the training ran, or set MLFLOW_TRACKING_URI"

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import os
 import re
 import shutil
 import tempfile
@@ -20,6 +21,7 @@ from parnet_zoo.serving.quiet import quiet
 
 _CODE = "parnet_runtime.py"
 _EXAMPLE_TOLERANCE = 1e-5
+_RETRIES = "3"  # of one request to a server, about 15 seconds; MLflow's own 7 take minutes
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,11 @@ def log_version(
     classifier = runtime.Classifier(folder)
     picture = _small_png(classifier, example)
     client = MlflowClient()
-    with _as_tracking_errors(name), quiet(MLFLOW_UV_AUTO_DETECT="false"):
+    retries = os.environ.get("MLFLOW_HTTP_REQUEST_MAX_RETRIES", _RETRIES)
+    with (
+        _as_tracking_errors(name),
+        quiet(MLFLOW_UV_AUTO_DETECT="false", MLFLOW_HTTP_REQUEST_MAX_RETRIES=retries),
+    ):
         model_id = _begin_model(client, run_id, name)
         Model.log(
             artifact_path=None,
@@ -83,7 +89,7 @@ def log_version(
             # _Flavor does it, and raises where MLflow would only warn.
             validate_serving_input=False,
         )
-    with _as_tracking_errors(name), quiet():
+    with _as_tracking_errors(name), quiet(MLFLOW_HTTP_REQUEST_MAX_RETRIES=retries):
         number = _register(model_id, name)
     return LoggedVersion(f"models:/{name}/{number}", name, number)
 

@@ -14,11 +14,13 @@ _FORBIDDEN_IN_KEYS = re.compile(r"[^\w\-. :/]")
 def cut(text: str, characters: int) -> str:
     """The text if it is short enough, else its beginning with its length and SHA-256.
 
-    So two long values that differ anywhere still differ in MLflow.
+    So two long values that differ anywhere still differ in MLflow. What no store could encode, as
+    in paths that are no UTF-8, becomes an escape.
     """
+    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
     if len(text) <= characters:
         return text
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    digest = hashlib.sha256(text.encode("utf-8")).hexdigest()
     note = f" ... [cut: {len(text)} characters, sha256 {digest}]"
     return text[: characters - len(note)] + note
 

@@ -24,29 +24,22 @@ def aliased_version(name: str, alias: str) -> str | None:
             raise
 
 
-def champion_uri(name: str) -> str | None:
-    """`models:/NAME/VERSION` of the champion, None without one.
+def version_tag(uri: str, tag: str) -> str | None:
+    """A tag of the run that made a version; None if there is no such run or tag.
 
-    The version is named, not the alias: it stays the same model while somebody promotes another.
-
-    Raises:
-        TrackingError: The store does not answer.
-    """
-    version = aliased_version(name, "champion")
-    return None if version is None else f"models:/{name}/{version}"
-
-
-def latest_version(name: str) -> str | None:
-    """The newest version of a registered model, None without one.
+    Args:
+        uri: `models:/NAME/VERSION`.
+        tag: Name of the tag.
 
     Raises:
         TrackingError: The store does not answer.
     """
-    uri = tracking_uri()
-    client = open_client(uri)
-    quote = '"' if "'" in name else "'"
-    with speaking_of(uri):
-        found = client.search_model_versions(
-            f"name = {quote}{name}{quote}", max_results=1, order_by=["version_number DESC"]
-        )
-        return str(found[0].version) if found else None
+    name, _, version = uri.removeprefix("models:/").rpartition("/")
+    store = tracking_uri()
+    client = open_client(store)
+    with speaking_of(store):
+        run_id = client.get_model_version(name, version).run_id
+        if not run_id:
+            return None
+        found = client.get_run(run_id).data.tags.get(tag)
+    return None if found is None else str(found)

@@ -31,12 +31,14 @@ class Spool:
         return self._keep(source.name, lambda target: shutil.copyfile(source, target))
 
     def write(self, name: str, text: str) -> str:
-        """Keep a text as a file; returns as `copy` does.
+        """Keep a text as a file in UTF-8; returns as `copy` does.
 
         Raises:
             TrackingError: The disk is full.
         """
-        return self._keep(name, lambda target: target.write_text(text, encoding="utf-8"))
+        # Paths that are no UTF-8 cannot be encoded; a text that names one is written all the same.
+        encoded = text.encode("utf-8", "backslashreplace")
+        return self._keep(name, lambda target: target.write_bytes(encoded))
 
     def path(self, copy: str) -> Path:
         """Where a copy lies.

@@ -9,13 +9,15 @@ import numpy as np
 from parnet_zoo.errors import ParnetZooError
 from parnet_zoo.serving.load import load
 from parnet_zoo.serving.runtime import Classifier
+from parnet_zoo.tracking.registered import version_tag
 from parnet_zoo.training.images import Images
 from parnet_zoo.training.judge import BATCH, Judged
+from parnet_zoo.training.plan import Plan
 from parnet_zoo.training.progress import Progress
 
 
 def better_than_champion(
-    new: Judged, labels: tuple[str, ...], validation: Images, progress: Progress
+    new: Judged, plan: Plan, validation: Images, progress: Progress
 ) -> Callable[[str], bool]:
     """A question about the champion's URI: does the new version beat it on the validation images?
 
@@ -29,11 +31,16 @@ def better_than_champion(
         except ParnetZooError as error:
             progress.warn(f"the champion {uri} stays, since it cannot be asked: {error}")
             return False
-        if champion.labels != labels:
+        if champion.labels != plan.folder.classes:
             progress.warn(
                 f"the champion {uri} stays: it knows other classes ({', '.join(champion.labels)})"
             )
             return False
+        if version_tag(uri, "parnet_zoo.data_digest") != plan.folder.digest:
+            progress.warn(
+                f"the champion {uri} was trained with other images or another split: it may know"
+                " some of these validation images, which makes it look better than it is"
+            )
         accuracy = _accuracy(champion, validation)
         progress.say(
             f"validation accuracy {new.accuracy:.4f}, of the champion {uri} {accuracy:.4f}"

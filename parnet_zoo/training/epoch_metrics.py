@@ -8,6 +8,8 @@ from typing import Any
 
 import keras
 
+from parnet_zoo.training.learning_rate import Rate
+
 
 class EpochMetrics(keras.callbacks.Callback):
     """Hands each epoch's metrics on, under the names Keras users expect.
@@ -18,13 +20,21 @@ class EpochMetrics(keras.callbacks.Callback):
     Args:
         log: Called with the metrics and the step.
         images: Training images an epoch.
+        rate: Learning rate, or a function of the step, from 0.
+
+    Attributes:
+        history: Every metric's values, one an epoch.
     """
 
-    def __init__(self, log: Callable[[dict[str, float], int], None], images: int) -> None:
+    def __init__(
+        self, log: Callable[[dict[str, float], int], None], *, images: int, rate: Rate
+    ) -> None:
         super().__init__()
         self.history: dict[str, list[float]] = {}
         self._log = log
         self._images = images
+        self._rate = rate
+        self._steps = 0
         self._start = self._end = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -35,12 +45,14 @@ class EpochMetrics(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Stop the clock; validation follows the last batch."""
         del batch, logs
+        self._steps += 1
         self._end = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Log."""
         metrics = {name: float(value) for name, value in (logs or {}).items()}
-        metrics["learning_rate"] = float(self.model.optimizer.learning_rate)
+        rate = self._rate(self._steps - 1) if callable(self._rate) else self._rate
+        metrics["learning_rate"] = float(rate)
         metrics["images_per_second"] = self._images / max(self._end - self._start, 1e-9)
         for name, value in metrics.items():
             self.history.setdefault(name, []).append(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,16 +15,17 @@ from parnet_zoo.data.pipeline import evaluation_batches, steps_per_epoch, traini
 from parnet_zoo.errors import DataError, ParnetZooError
 from parnet_zoo.recipe import Recipe
 from parnet_zoo.training.average_weights import AverageWeights
+from parnet_zoo.training.best_weights import BestWeights, Monitor
+from parnet_zoo.training.divergence import StopWhenDiverged
 from parnet_zoo.training.epoch_checkpoints import EpochCheckpoints
 from parnet_zoo.training.epoch_metrics import EpochMetrics
 from parnet_zoo.training.fit_progress import FitProgress
 from parnet_zoo.training.images import Images, normalisation
-from parnet_zoo.training.loss import SmoothedCrossEntropy
+from parnet_zoo.training.labels import distributions
+from parnet_zoo.training.learning_rate import Rate, learning_rate
 from parnet_zoo.training.optimizers import build_optimizer
 from parnet_zoo.training.precision import dtype_policy, resolve_precision
 from parnet_zoo.training.progress import Progress
-
-BEST_WEIGHTS = "best.weights.h5"
 
 
 @dataclass(frozen=True)
@@ -35,21 +37,32 @@ class Fitted:
         weights: The file of these weights.
         history: Metrics by epoch.
         best_epoch: From 1.
-        checkpoints: Files that the recipe asked to keep.
-        precision: Keras dtype policy that the training ran in.
     """
 
     model: Any
     weights: Path
     history: dict[str, list[float]]
     best_epoch: int
-    checkpoints: tuple[Path, ...]
-    precision: str
 
     @property
     def best_metrics(self) -> dict[str, float]:
         """The best epoch's metrics."""
         return {name: values[self.best_epoch - 1] for name, values in self.history.items()}
+
+
+@dataclass(frozen=True)
+class Listeners:
+    """Who is told while the fit goes on.
+
+    Attributes:
+        metrics: Called with each epoch's metrics and its number, from 1.
+        checkpoint: Called with each checkpoint file that the recipe asks for.
+        progress: What the person sees.
+    """
+
+    metrics: Callable[[dict[str, float], int], None]
+    checkpoint: Callable[[Path], None]
+    progress: Progress
 
 
 def fit(
@@ -59,8 +72,7 @@ def fit(
     validation: Images,
     *,
     directory: Path,
-    log: Callable[[dict[str, float], int], None],
-    progress: Progress,
+    listeners: Listeners,
 ) -> Fitted:
     """Train to the end or until early stopping, and give the best epoch's network.
 
@@ -70,42 +82,131 @@ def fit(
         train: Trained on.
         validation: Decides which epoch is best.
         directory: Where weights and logs are written.
-        log: Called with each epoch's metrics and its number, from 1.
-        progress: What the person sees.
+        listeners: Told of every epoch.
+
+    Raises:
+        ParnetZooError: The loss became infinite or not a number, or memory ran out.
+        DataError: The images vanished.
     """
     precision = resolve_precision(recipe.precision)
-    progress.say(f"computing in {precision} on {_devices()}")
-    spec = recipe.spec()
+    listeners.progress.say(f"computing in {precision} on {_devices()}")
     with dtype_policy(precision):
-        model = spec.build(num_classes=classes)
+        model = recipe.spec().build(num_classes=classes)
     steps = steps_per_epoch(train.store, recipe.batch_size)
-    _compile(model, recipe, steps)
-    metrics = EpochMetrics(log, images=len(train.store.readable))
-    shown = FitProgress(progress, epochs=recipe.epochs, steps=steps, batch_size=recipe.batch_size)
-    monitor = recipe.early_stopping.monitor if recipe.early_stopping else "val_loss"
+    rate = learning_rate(
+        recipe.optimizer.learning_rate, recipe.schedule, epochs=recipe.epochs, steps_per_epoch=steps
+    )
+    _compile(model, recipe, rate)
+    metrics = EpochMetrics(listeners.metrics, images=train.readable, rate=rate)
+    best = BestWeights(directory / "best.weights.h5", _monitor(recipe))
+    shown = FitProgress(
+        listeners.progress, epochs=recipe.epochs, steps=steps, batch_size=recipe.batch_size
+    )
     try:
         model.fit(
-            _training_data(recipe, train, steps),
-            validation_data=_validation_data(recipe, validation),
+            _training_data(recipe, classes, train, steps),
+            validation_data=_validation_data(recipe, classes, validation),
             epochs=recipe.epochs,
             steps_per_epoch=steps,
             shuffle=False,  # the batches come in their final order
-            callbacks=[*_averaging(recipe), metrics, *_kept(recipe, monitor, directory), shown],
+            callbacks=[
+                *_averaging(recipe),
+                StopWhenDiverged(),
+                metrics,
+                best,
+                *_asked_for(recipe, directory, listeners),
+                shown,
+            ],
             verbose=0,
         )
     except tf.errors.OpError as error:
         raise _in_words(error) from error
     finally:
         shown.close()
-    values = metrics.history[monitor]
-    best = (min if monitor == "val_loss" else max)(values)
-    return Fitted(
-        model=_best_model(spec, classes, directory / BEST_WEIGHTS),
-        weights=directory / BEST_WEIGHTS,
-        history=metrics.history,
-        best_epoch=values.index(best) + 1,
-        checkpoints=tuple(sorted((directory / "checkpoints").glob("*"))),
-        precision=precision,
+    if best.best_epoch is None or not math.isfinite(metrics.history["loss"][-1]):
+        raise _diverged(metrics.history, recipe)
+    weights = directory / "best.weights.h5"
+    return Fitted(_best_model(recipe, classes, weights), weights, metrics.history, best.best_epoch)
+
+
+def _monitor(recipe: Recipe) -> Monitor:
+    return recipe.early_stopping.monitor if recipe.early_stopping else "val_loss"
+
+
+def _compile(model: Any, recipe: Recipe, rate: Rate) -> None:
+    model.compile(
+        optimizer=build_optimizer(recipe.optimizer, rate),
+        loss=keras.losses.CategoricalCrossentropy(from_logits=True),
+        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+        # XLA was slower than the plain graph for training on CPUs, and takes long to warm up
+        jit_compile="auto" if tf.config.list_physical_devices("GPU") else False,
+    )
+
+
+def _training_data(recipe: Recipe, classes: int, train: Images, steps: int) -> tf.data.Dataset:
+    mean, std = normalisation(recipe)
+    batches = training_batches(
+        train.store,
+        train.split.labels,
+        batch_size=recipe.batch_size,
+        seed=recipe.seed,
+        augmentation=recipe.augmentation,
+        mean=mean,
+        std=std,
+        total_steps=recipe.epochs * steps,
+    )
+    smoothing = recipe.label_smoothing
+    return batches.map(lambda x, y: (x, distributions(y, classes, smoothing)))
+
+
+def _validation_data(recipe: Recipe, classes: int, validation: Images) -> tf.data.Dataset:
+    """Labels are not smoothed here, so that `val_loss` is the loss that `test_loss` is."""
+    mean, std = normalisation(recipe)
+    batches = evaluation_batches(
+        validation.store,
+        validation.split.labels,
+        batch_size=recipe.batch_size,
+        mean=mean,
+        std=std,
+    )
+    return batches.map(lambda x, y: (x, distributions(y, classes)))
+
+
+def _averaging(recipe: Recipe) -> list[keras.callbacks.Callback]:
+    return [AverageWeights(recipe.ema)] if recipe.ema else []
+
+
+def _asked_for(
+    recipe: Recipe, directory: Path, listeners: Listeners
+) -> list[keras.callbacks.Callback]:
+    """Early stopping, checkpoints and TensorBoard, as the recipe has them."""
+    callbacks: list[keras.callbacks.Callback] = []
+    if recipe.early_stopping:
+        monitor = recipe.early_stopping.monitor
+        mode = "min" if monitor == "val_loss" else "max"
+        patience = recipe.early_stopping.patience
+        callbacks.append(keras.callbacks.EarlyStopping(monitor, patience=patience, mode=mode))
+    if recipe.checkpoints:
+        callbacks.append(EpochCheckpoints(directory, recipe.checkpoints, listeners.checkpoint))
+    if recipe.tensorboard:
+        callbacks.append(keras.callbacks.TensorBoard(log_dir=str(directory / "tensorboard")))
+    return callbacks
+
+
+def _best_model(recipe: Recipe, classes: int, weights: Path) -> Any:
+    """The network in float32, whatever it was trained in."""
+    with dtype_policy("float32"):
+        model = recipe.spec().build(num_classes=classes)
+    model.load_weights(weights)
+    return model
+
+
+def _diverged(history: dict[str, list[float]], recipe: Recipe) -> ParnetZooError:
+    epoch = len(history.get("loss", [0]))
+    return ParnetZooError(
+        f"the loss is not a finite number any more in epoch {epoch}: the training diverged;"
+        f" lower optimizer.learning_rate ({recipe.optimizer.learning_rate:g}), set"
+        " optimizer.clip_norm, or use precision: float32"
     )
 
 
@@ -118,80 +219,6 @@ def _in_words(error: tf.errors.OpError) -> Exception:
         )
     _, found, sentence = text.partition(f"{DataError.__name__}: ")
     return DataError(sentence.splitlines()[0]) if found else error
-
-
-def _compile(model: Any, recipe: Recipe, steps: int) -> None:
-    optimizer = build_optimizer(
-        recipe.optimizer, recipe.schedule, epochs=recipe.epochs, steps_per_epoch=steps
-    )
-    model.compile(
-        optimizer=optimizer,
-        loss=SmoothedCrossEntropy(recipe.label_smoothing),
-        metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-        # XLA was slower than the plain graph for training on CPUs, and takes long to warm up
-        jit_compile="auto" if tf.config.list_physical_devices("GPU") else False,
-    )
-
-
-def _training_data(recipe: Recipe, train: Images, steps: int) -> tf.data.Dataset:
-    mean, std = normalisation(recipe)
-    return training_batches(
-        train.store,
-        train.split.labels,
-        batch_size=recipe.batch_size,
-        seed=recipe.seed,
-        augmentation=recipe.augmentation,
-        mean=mean,
-        std=std,
-        total_steps=recipe.epochs * steps,
-    )
-
-
-def _validation_data(recipe: Recipe, validation: Images) -> tf.data.Dataset:
-    mean, std = normalisation(recipe)
-    return evaluation_batches(
-        validation.store,
-        validation.split.labels,
-        batch_size=recipe.batch_size,
-        mean=mean,
-        std=std,
-    )
-
-
-def _averaging(recipe: Recipe) -> list[keras.callbacks.Callback]:
-    return [AverageWeights(recipe.ema)] if recipe.ema else []
-
-
-def _kept(recipe: Recipe, monitor: str, directory: Path) -> list[keras.callbacks.Callback]:
-    """What is kept of the fit: best weights, and the files that the recipe asks for."""
-    mode = "min" if monitor == "val_loss" else "max"
-    callbacks = keras.callbacks
-    kept: list[keras.callbacks.Callback] = [
-        callbacks.ModelCheckpoint(
-            directory / BEST_WEIGHTS,
-            monitor=monitor,
-            mode=mode,
-            save_best_only=True,
-            save_weights_only=True,
-        )
-    ]
-    if recipe.early_stopping:
-        kept.append(
-            callbacks.EarlyStopping(monitor, patience=recipe.early_stopping.patience, mode=mode)
-        )
-    if recipe.checkpoints:
-        kept.append(EpochCheckpoints(directory / "checkpoints", recipe.checkpoints))
-    if recipe.tensorboard:
-        kept.append(callbacks.TensorBoard(log_dir=str(directory / "tensorboard")))
-    return kept
-
-
-def _best_model(spec: Any, classes: int, weights: Path) -> Any:
-    """The network in float32, whatever it was trained in."""
-    with dtype_policy("float32"):
-        model = spec.build(num_classes=classes)
-    model.load_weights(weights)
-    return model
 
 
 def _devices() -> str:

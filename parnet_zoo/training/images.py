@@ -37,9 +37,10 @@ class Images:
         """Files that are skipped, with the reason."""
         return self.store.unreadable
 
-    def labels_of(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Labels of some images, (n,)."""
-        return self.split.labels[indices]
+    @property
+    def readable(self) -> int:
+        """How many images are left."""
+        return len(self.store.readable)
 
 
 def normalisation(recipe: Recipe) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -52,10 +53,10 @@ def normalisation(recipe: Recipe) -> tuple[tuple[float, ...], tuple[float, ...]]
 def open_images(
     split: Split, recipe: Recipe, folder: ImageFolder, directory: Path, progress: Progress
 ) -> Images:
-    """Decode a split into its cache, warn of files that cannot be read.
+    """Decode a split into its cache, and warn of files that cannot be read.
 
     Raises:
-        DataError: A class has no image left that can be read.
+        DataError: No validation image can be read, or none of a class that is to be trained.
     """
     size, resize = recipe.spec().resolution, recipe.data.resize
     cache: Cache = recipe.data.cache
@@ -67,7 +68,7 @@ def open_images(
     with progress.task(f"reading {split.name} images", len(split)) as update:
         store.prepare(lambda done, _total: update(done, ""))
     _warn(store.unreadable, split, progress)
-    _check_classes(split, store, folder)
+    _check_classes(split, store, folder, progress)
     return Images(split, store)
 
 
@@ -81,11 +82,15 @@ def _warn(unreadable: tuple[Unreadable, ...], split: Split, progress: Progress) 
         progress.warn(f"  and {len(unreadable) - UNREADABLE_SHOWN} more; the run lists them all")
 
 
-def _check_classes(split: Split, store: ImageStore, folder: ImageFolder) -> None:
+def _check_classes(
+    split: Split, store: ImageStore, folder: ImageFolder, progress: Progress
+) -> None:
     left = np.bincount(split.labels[store.readable], minlength=len(folder.classes))
     empty = [name for name, count in zip(folder.classes, left, strict=True) if not count]
-    if empty:
-        raise DataError(
-            f"no {split.name} image of {', '.join(empty)} can be read in {folder.root}:"
-            f" {store.unreadable[0].path}: {store.unreadable[0].reason}"
-        )
+    if not empty:
+        return
+    sentence = f"no {split.name} image of {', '.join(empty)} can be read in {folder.root}"
+    # A network cannot learn a class without images, but can be judged on the others.
+    if split.name == "train" or (split.name == "validation" and not left.any()):
+        raise DataError(f"{sentence}: {store.unreadable[0].path}: {store.unreadable[0].reason}")
+    progress.warn(sentence)

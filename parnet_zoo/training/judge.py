@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 
 from parnet_zoo.data.folder import ImageFolder
 from parnet_zoo.data.pipeline import evaluation_batches
+from parnet_zoo.errors import ParnetZooError
 from parnet_zoo.evaluation.metrics import log_loss, top1
 from parnet_zoo.networks.agreement import Agreement, agreement
 from parnet_zoo.networks.deploy_form import to_deploy_form
+from parnet_zoo.networks.parnet import ParNet
 from parnet_zoo.recipe import Recipe
 from parnet_zoo.serving.pack import pack
 from parnet_zoo.serving.runtime import Classifier
@@ -24,6 +26,8 @@ from parnet_zoo.training.images import Images, normalisation
 BATCH = 32
 BATCHES_COMPARED = 16
 """Batches of validation images on which both forms are compared."""
+LARGEST_DIFFERENCE = 1e-3
+"""Of a probability, between both forms: far above rounding, far below what anybody would notice."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ class Judged:
 
 def fold_and_pack(
     model: Any, recipe: Recipe, folder: ImageFolder, validation: Images, target: Path
-) -> Agreement:
+) -> Agreement | None:
     """Fold the trained network, compare both forms on validation images, write it for serving.
 
     Args:
@@ -64,18 +68,19 @@ def fold_and_pack(
         target: Folder for the ONNX graph and its settings.
 
     Returns:
-        The largest differences between training form and deploy form.
+        The largest differences between training form and deploy form; None for a family that has no
+        deploy form, whose training form is packed.
+
+    Raises:
+        ParnetZooError: The forms disagree by more than rounding.
     """
     mean, std = normalisation(recipe)
-    deploy = to_deploy_form(model)
-    batches = evaluation_batches(
-        validation.store, validation.split.labels, batch_size=BATCH, mean=mean, std=std
-    )
-    difference = agreement(
-        model, deploy, (pixels for pixels, _ in islice(iter(batches), BATCHES_COMPARED))
-    )
+    served, difference = model, None
+    if isinstance(model, ParNet):
+        served = to_deploy_form(model)
+        difference = _compared(model, served, validation, mean, std)
     pack(
-        deploy,
+        served,
         target,
         labels=folder.classes,
         resolution=recipe.spec().resolution,
@@ -83,6 +88,23 @@ def fold_and_pack(
         mean=mean,
         std=std,
     )
+    return difference
+
+
+def _compared(
+    model: Any, deploy: Any, validation: Images, mean: Sequence[float], std: Sequence[float]
+) -> Agreement:
+    batches = evaluation_batches(
+        validation.store, validation.split.labels, batch_size=BATCH, mean=mean, std=std
+    )
+    difference = agreement(
+        model, deploy, (pixels for pixels, _ in islice(iter(batches), BATCHES_COMPARED))
+    )
+    if not difference.probabilities <= LARGEST_DIFFERENCE:  # also where it is not a number
+        raise ParnetZooError(
+            f"the deploy form differs from the trained network by {difference.probabilities:.2e} in"
+            " a probability, and is not registered; the weights may be too large for float32"
+        )
     return difference
 
 

@@ -7,27 +7,19 @@ from typing import Any
 import keras
 
 from parnet_zoo.recipe.schema.optimizer import OptimizerSection
-from parnet_zoo.recipe.schema.schedule import ScheduleSection
-from parnet_zoo.training.learning_rate import learning_rate
+from parnet_zoo.training.learning_rate import Rate
 
 # BatchNorm's parameters and biases: shrinking them does not regularise the function they scale.
 NOT_DECAYED = ("gamma", "beta", "bias")
 
 
-def build_optimizer(
-    section: OptimizerSection, schedule: ScheduleSection, *, epochs: int, steps_per_epoch: int
-) -> keras.optimizers.Optimizer:
+def build_optimizer(section: OptimizerSection, rate: Rate) -> keras.optimizers.Optimizer:
     """Build the optimiser of a recipe.
 
     Args:
         section: Which one, and its numbers.
-        schedule: The learning rate's way through the training.
-        epochs: Epochs of the whole training.
-        steps_per_epoch: Steps an epoch.
+        rate: Learning rate, or its schedule.
     """
-    rate = learning_rate(
-        section.learning_rate, schedule, epochs=epochs, steps_per_epoch=steps_per_epoch
-    )
     options: dict[str, Any] = {"learning_rate": rate, "global_clipnorm": section.clip_norm}
     if section.weight_decay:
         options["weight_decay"] = section.weight_decay

@@ -15,7 +15,8 @@ class TrainResult(BaseModel):
         model_version: Its new version.
         alias: Alias that the version got: "champion" or "candidate".
         labels: Class names in the order of the logits.
-        metrics: Last value of every metric; `val_*` are those of the best epoch.
+        metrics: Last value of every metric, as MLflow shows them; the network that is registered is
+            that of `best_epoch`, with `best_val_accuracy` and `best_val_loss`.
         seconds: Wall-clock seconds of the whole run.
     """
 

@@ -38,7 +38,7 @@ def _stderr_set_aside() -> Iterator[None]:
         os.dup2(aside.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:  # not an interrupt: whoever ends the program does not ask for the lines
             os.dup2(saved, 2)
             aside.seek(0)
             os.write(2, aside.read())

@@ -3,7 +3,9 @@
 Such a file is a zip archive: `data.pkl` describes the objects, and each tensor's numbers lie in a
 member of their own. A pickle is a program; this reader runs one that can make nothing but dicts,
 lists, strings, numbers, tensors, and the attribute bags that argparse leaves behind. Whatever else
-the file names is refused before it is imported.
+the file names is refused before it is imported. A pickle can also set attributes on whatever it is
+given, so everything it may name is made anew for each file. And it can name one thing many times:
+what would copy it each time is counted, or does not copy.
 """
 
 from __future__ import annotations
@@ -13,9 +15,9 @@ import math
 import pickle
 import zipfile
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +27,10 @@ from parnet_zoo.networks.checkpoints.errors import CheckpointError
 LARGEST_PICKLE = 16 * 2**20
 """Bytes of the description; ParNet's has about 60,000."""
 LARGEST_FILE = 16 * 2**30
+MOST_TENSORS, SPARE_TENSORS = 4, 64 * 2**20
+"""All tensors together may take so many times the file's bytes, and so many more: weights that are
+shared are named twice, but not thousands of times."""
+MOST_DIMENSIONS = 64
 
 _DTYPES = {
     "DoubleStorage": np.float64,
@@ -37,10 +43,6 @@ _DTYPES = {
     "ByteStorage": np.uint8,
     "BoolStorage": np.bool_,
 }
-
-
-class Namespace:
-    """Stands for argparse.Namespace: attributes, and nothing that runs."""
 
 
 class _Storage(NamedTuple):
@@ -59,14 +61,14 @@ def read_torch_file(path: str | Path) -> Any:
         The saved object.
 
     Raises:
-        CheckpointError: The file is missing, truncated, of another format, or names anything but
-            tensors and plain values.
+        CheckpointError: The file is missing, truncated, of another format, names anything but
+            tensors and plain values, or its tensors take far more memory than the file.
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            return _Reader(archive, Path(path).name).read()
-    except CheckpointError:
-        raise
+            return _Reader(archive, Path(path).stat().st_size).read()
+    except CheckpointError as error:
+        raise CheckpointError(f"{Path(path).name}: {error}") from None
     except FileNotFoundError:
         raise CheckpointError(f"{path}: there is no such file") from None
     except zipfile.BadZipFile:
@@ -81,46 +83,52 @@ def read_torch_file(path: str | Path) -> Any:
 class _Reader:
     """One archive."""
 
-    def __init__(self, archive: zipfile.ZipFile, name: str) -> None:
+    def __init__(self, archive: zipfile.ZipFile, size: int) -> None:
         self._archive = archive
-        self._name = name
+        self._size = size
         self._members = {PurePosixPath(info.filename): info for info in archive.infolist()}
         self._root = self._find_root()
-        self._storages: dict[str, _Storage] = {}
+        self._parts: dict[str, bytes] = {}
+        self._unread = size
 
     def read(self) -> Any:
         self._check_byte_order()
         description = self._bytes("data.pkl", LARGEST_PICKLE)
         try:
-            return _Unpickler(io.BytesIO(description), self._storage).load()
-        except CheckpointError as error:
-            raise CheckpointError(f"{self._name}: {error}") from None
+            names = _names(MOST_TENSORS * self._size + SPARE_TENSORS)
+            return _Unpickler(io.BytesIO(description), self._storage, names).load()
+        except CheckpointError:
+            raise
         except Exception as error:  # a broken pickle can fail in any way
-            self._fail(f"its description cannot be read ({type(error).__name__}: {error})")
+            raise CheckpointError(
+                f"its description cannot be read ({type(error).__name__}: {error})"
+            ) from error
 
     def _find_root(self) -> PurePosixPath:
         roots = [path.parent for path in self._members if path.name == "data.pkl"]
         if len(roots) != 1:
-            self._fail("it is a zip archive, but not one that torch.save wrote")
+            raise CheckpointError("it is a zip archive, but not one that torch.save wrote")
         return roots[0]
 
     def _check_byte_order(self) -> None:
         if self._root / "byteorder" in self._members:
             order = self._bytes("byteorder", 16)
             if order != b"little":
-                self._fail(f"its numbers are in byte order {order!r}; only little is supported")
+                raise CheckpointError(
+                    f"its numbers are in byte order {order!r}; only little is supported"
+                )
 
     def _bytes(self, name: str, largest: int) -> bytes:
         info = self._members.get(self._root / name)
         if info is None:
-            self._fail(f"its part {name} is missing; the file is damaged")
+            raise CheckpointError(f"its part {name} is missing; the file is damaged")
         # torch.save never compresses, and a compressed part could unpack to any size
         if info.compress_type != zipfile.ZIP_STORED or info.file_size > largest:
-            self._fail(f"its part {name} is compressed or too large")
+            raise CheckpointError(f"its part {name} is compressed or too large")
         try:
             return self._archive.read(info)
         except (zipfile.BadZipFile, EOFError) as error:
-            self._fail(f"its part {name} is damaged: {error}")
+            raise CheckpointError(f"its part {name} is damaged: {error}") from error
 
     def _storage(self, identity: Any) -> _Storage:
         """The numbers that a pickle's persistent id stands for."""
@@ -129,24 +137,28 @@ class _Reader:
                 pass
             case _:
                 raise CheckpointError(f"{str(identity)[:80]} is no storage of numbers")
-        if key not in self._storages:
-            data = self._bytes(f"data/{PurePosixPath(key).name}", LARGEST_FILE)
-            numbers = np.frombuffer(data, np.dtype(_DTYPES[kind]).newbyteorder("<"))
-            self._storages[key] = _Storage(numbers)
-        if len(self._storages[key].numbers) != count:
+        part = PurePosixPath(key).name
+        if part not in self._parts:
+            self._parts[part] = self._bytes(f"data/{part}", LARGEST_FILE)
+            self._unread -= len(self._parts[part])
+            # Of a hostile archive, many members may lie in the same place.
+            if self._unread < 0:
+                raise CheckpointError("its parts hold more than the file")
+        dtype = np.dtype(_DTYPES[kind]).newbyteorder("<")
+        if len(self._parts[part]) != count * dtype.itemsize:
             raise CheckpointError(f"storage {key!r} does not have the {count} numbers it should")
-        return self._storages[key]
-
-    def _fail(self, sentence: str) -> NoReturn:
-        raise CheckpointError(f"{self._name}: {sentence}")
+        return _Storage(np.frombuffer(self._parts[part], dtype))
 
 
 class _Unpickler(pickle.Unpickler):
     """Knows the names that a checkpoint of tensors needs, and refuses all others."""
 
-    def __init__(self, file: io.BytesIO, storage: Callable[[Any], _Storage]) -> None:
+    def __init__(
+        self, file: io.BytesIO, storage: Callable[[Any], _Storage], names: Mapping[str, Any]
+    ) -> None:
         super().__init__(file)
         self._storage = storage
+        self._names = names
 
     def persistent_load(self, pid: Any) -> _Storage:
         return self._storage(pid)
@@ -154,15 +166,8 @@ class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if module == "torch" and name in _DTYPES:
             return name
-        known = {
-            ("collections", "OrderedDict"): OrderedDict,
-            ("torch._utils", "_rebuild_tensor_v2"): _tensor,
-            ("torch._utils", "_rebuild_parameter"): _parameter,
-            ("torch", "Size"): tuple,
-            ("argparse", "Namespace"): Namespace,
-        }
         try:
-            return known[module, name]
+            return self._names[f"{module}.{name}"]
         except KeyError:
             raise CheckpointError(
                 f"it wants to import {module}.{name}, which is no tensor and no plain value;"
@@ -170,7 +175,57 @@ class _Unpickler(pickle.Unpickler):
             ) from None
 
 
-def _tensor(
+def _names(most_bytes: int) -> dict[str, Any]:
+    """What a file may name, made for this one file.
+
+    Args:
+        most_bytes: Of all its tensors together.
+    """
+    left = most_bytes
+
+    class Namespace:
+        """Stands for argparse.Namespace: attributes, and nothing that runs."""
+
+        def __setstate__(self, state: dict[str, Any]) -> None:
+            self.__dict__ = state  # not a copy, of which a pickle could ask for millions
+
+    class Ordered(OrderedDict[Any, Any]):
+        """An OrderedDict that begins empty, without what torch notes about its own versions."""
+
+        def __init__(self) -> None:
+            super().__init__()
+
+        def __setstate__(self, state: Any) -> None: ...
+
+    def size(dimensions: Any) -> tuple[Any, ...]:
+        if len(dimensions) > MOST_DIMENSIONS:
+            raise CheckpointError(f"a tensor has at most {MOST_DIMENSIONS} dimensions")
+        return tuple(dimensions)
+
+    def tensor(*description: Any) -> NDArray[Any]:
+        nonlocal left
+        view = _view(*description)
+        left -= view.nbytes
+        if left < 0:
+            raise CheckpointError(
+                f"its tensors take more than {most_bytes / 1e6:,.0f} MB together, far more than the"
+                " file holds"
+            )
+        return view.astype(view.dtype.newbyteorder("="))
+
+    def parameter(data: Any, *_gradient_and_hooks: Any) -> Any:
+        return data
+
+    return {
+        "collections.OrderedDict": Ordered,
+        "torch._utils._rebuild_tensor_v2": tensor,
+        "torch._utils._rebuild_parameter": parameter,
+        "torch.Size": size,
+        "argparse.Namespace": Namespace,
+    }
+
+
+def _view(
     storage: Any, offset: Any, size: Any, stride: Any, *_gradient_and_hooks: Any
 ) -> NDArray[Any]:
     """A tensor's numbers; its view must lie inside its storage and not repeat numbers."""
@@ -184,9 +239,4 @@ def _tensor(
         raise CheckpointError("a tensor reaches beyond its numbers")
     flat = storage.numbers[int(offset) :]
     bytes_apart = [step * flat.itemsize for step in stride]
-    view = np.lib.stride_tricks.as_strided(flat, size, bytes_apart, writeable=False)
-    return view.astype(view.dtype.newbyteorder("="))
-
-
-def _parameter(data: Any, *_gradient_and_hooks: Any) -> Any:
-    return data
+    return np.lib.stride_tricks.as_strided(flat, size, bytes_apart, writeable=False)

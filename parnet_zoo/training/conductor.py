@@ -1,0 +1,186 @@
+"""The stages of one run, in their order."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from parnet_zoo.data.folder import Split
+from parnet_zoo.tracking.run import TrackedRun
+from parnet_zoo.training.plan import Plan
+from parnet_zoo.training.progress import Progress
+from parnet_zoo.training.publish import Publication, publish
+from parnet_zoo.training.result import TrainResult
+from parnet_zoo.training.silence import import_quietly
+
+if TYPE_CHECKING:
+    from parnet_zoo.networks.agreement import Agreement
+    from parnet_zoo.training.fit import Fitted
+    from parnet_zoo.training.images import Images
+    from parnet_zoo.training.judge import Judged
+
+
+@dataclass
+class Conductor:
+    """Leads a tracked run from its images to a registered version.
+
+    Attributes:
+        plan: What is to be done.
+        run: Where everything is logged.
+        progress: What the person sees.
+    """
+
+    plan: Plan
+    run: TrackedRun
+    progress: Progress
+    _opened: ExitStack = field(default_factory=ExitStack)
+    _unreadable: int = 0
+
+    def conduct(self) -> TrainResult:
+        """Fit, judge, register.
+
+        Raises:
+            ParnetZooError: See `train`.
+        """
+        with self._opened:
+            self._log_inputs()
+            self.progress.say("loading TensorFlow")
+            import_quietly()
+            train = self._open(self.plan.folder.train)
+            validation = self._open(self.plan.folder.validation)
+            return self._finish(self._fit(train, validation), validation)
+
+    def _log_inputs(self) -> None:
+        folder = self.plan.folder
+        self.run.log_text(self.plan.recipe.to_yaml(), "recipe.yaml")
+        self.run.log_text("\n".join(self.plan.lines()) + "\n", "plan.txt")
+        self.run.log_text("\n".join(folder.classes) + "\n", "data/classes.txt")
+
+    def _open(self, split: Split) -> Images:
+        from parnet_zoo.training.images import open_images
+
+        plan = self.plan
+        images = open_images(split, plan.recipe, plan.folder, self.run.directory, self.progress)
+        self._opened.callback(images.store.close)
+        if bad := images.unreadable:
+            self._unreadable += len(bad)
+            lines = [f"{item.path}\t{item.reason}" for item in bad]
+            self.run.log_text("\n".join(lines) + "\n", f"data/unreadable_{split.name}.tsv")
+        self.run.log_metrics({f"unreadable_{split.name}_images": len(bad)}, step=0)
+        return images
+
+    def _fit(self, train: Images, validation: Images) -> Fitted:
+        from parnet_zoo.training.devices import grow_memory
+        from parnet_zoo.training.fit import Listeners, fit
+        from parnet_zoo.training.precision import resolve_precision
+        from parnet_zoo.training.reproducible import seed_everything
+
+        recipe = self.plan.recipe
+        grow_memory()
+        seed_everything(recipe.seed, deterministic=recipe.deterministic)
+        self.run.set_tags({"parnet_zoo.precision": resolve_precision(recipe.precision)})
+        fitted = fit(
+            recipe,
+            len(self.plan.folder.classes),
+            train,
+            validation,
+            directory=self.run.directory,
+            listeners=Listeners(
+                metrics=self.run.log_metrics,
+                checkpoint=lambda path: self.run.log_artifact(path, "checkpoints"),
+                progress=self.progress,
+            ),
+        )
+        self._log_fit(fitted)
+        return fitted
+
+    def _log_fit(self, fitted: Fitted) -> None:
+        from parnet_zoo.evaluation.figures import learning_curves
+
+        self.run.log_artifact(fitted.weights, "weights")
+        if self.plan.recipe.tensorboard:
+            self.run.log_artifact(self.run.directory / "tensorboard")
+        path = self.run.directory / "learning_curves.png"
+        learning_curves(fitted.history, path, fitted.best_epoch)
+        self.run.log_artifact(path, "figures")
+
+    def _finish(self, fitted: Fitted, validation: Images) -> TrainResult:
+        from parnet_zoo.serving.runtime import Classifier
+        from parnet_zoo.training.champion import better_than_champion
+        from parnet_zoo.training.judge import fold_and_pack, judge
+
+        recipe, folder = self.plan.recipe, self.plan.folder
+        packed = self.run.directory / "model"
+        difference = fold_and_pack(fitted.model, recipe, folder, validation, packed)
+        classifier = Classifier(packed)
+        on_validation = judge(classifier, validation)
+        judged, split = on_validation, validation.split.name
+        test = self._test_images(validation)
+        if test is not None:
+            judged, split = judge(classifier, test), "test"
+        metrics = self._final_metrics(fitted, difference)
+        metrics |= judged.metrics("test") if test is not None else {}
+        metrics["unreadable_images"] = self._unreadable
+        self._log_judgement(judged, split)
+        self.run.log_metrics(metrics, len(fitted.history["loss"]))
+        example = validation.split.paths[int(validation.store.readable[0])]
+        publication = Publication.write(packed, recipe, fitted.best_epoch, example.read_bytes())
+        is_better = better_than_champion(on_validation, self.plan, validation, self.progress)
+        published = publish(publication, self.run, self.progress, is_better)
+        last = {name: values[-1] for name, values in fitted.history.items()}
+        return TrainResult(
+            run_id=self.run.run_id,
+            experiment=self.run.experiment,
+            tracking_uri=self.run.store,
+            model_uri=published.model_uri,
+            model_name=published.name,
+            model_version=published.version,
+            alias=published.alias,
+            labels=folder.classes,
+            metrics=last | metrics,
+            seconds=0.0,
+        )
+
+    def _test_images(self, validation: Images) -> Images | None:
+        """The test split, looked at only now; None where there is nothing readable in it."""
+        folder = self.plan.folder
+        if folder.test is None:
+            return None
+        if self.plan.recipe.data.validation == "test":
+            return validation
+        test = self._open(folder.test)
+        return test if test.readable else None
+
+    def _final_metrics(self, fitted: Fitted, difference: Agreement | None) -> dict[str, float]:
+        metrics: dict[str, float] = {
+            "best_epoch": fitted.best_epoch,
+            "best_val_accuracy": fitted.best_metrics["val_accuracy"],
+            "best_val_loss": fitted.best_metrics["val_loss"],
+        }
+        if difference is None:
+            family = self.plan.recipe.spec().family
+            self.progress.say(f"the family {family} has no deploy form: as trained, it is served")
+            return metrics
+        self.progress.say(
+            f"deploy form: largest difference of a logit {difference.logits:.2e}, of a probability"
+            f" {difference.probabilities:.2e}, on {difference.images} validation images"
+        )
+        return metrics | {
+            "deploy_max_logit_difference": difference.logits,
+            "deploy_max_probability_difference": difference.probabilities,
+        }
+
+    def _log_judgement(self, judged: Judged, split: str) -> None:
+        from parnet_zoo.evaluation.figures import confusion_matrix
+        from parnet_zoo.evaluation.metrics import confusion
+        from parnet_zoo.evaluation.report import report
+
+        classes = self.plan.folder.classes
+        matrix = confusion(judged.truth, judged.probabilities.argmax(axis=-1), len(classes))
+        path: Path = self.run.directory / f"confusion_matrix_{split}.png"
+        confusion_matrix(matrix, classes, path)
+        self.run.log_artifact(path, "figures")
+        self.run.log_text(report(matrix, classes).to_json(), f"evaluation/{split}.json")
+        self.progress.say(f"{split} accuracy {judged.accuracy:.4f} on {len(judged.truth)} images")
