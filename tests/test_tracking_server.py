@@ -2,62 +2,18 @@
 
 import logging
 import os
-import signal
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from parnet_zoo.errors import TrackingError
-from parnet_zoo.tracking.reach import check_reachable
 from parnet_zoo.tracking.run import TrackedRun
 from parnet_zoo.tracking.stale import mark_dead_runs
 from parnet_zoo.tracking.store import connect, open_client
+from tests.mlflow_server import Server
 
 pytestmark = pytest.mark.slow
-
-
-class Server:
-    """An `mlflow server` on a port of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port = int(probe.getsockname()[1])
-        self.uri = f"http://127.0.0.1:{self._port}"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start it, and wait until it answers."""
-        self._folder.mkdir(exist_ok=True)
-        command = [sys.executable, "-m", "mlflow", "server", "--workers", "1"]
-        command += ["--host", "127.0.0.1", "--port", str(self._port)]
-        command += ["--backend-store-uri", f"sqlite:///{self._folder}/mlflow.db"]
-        command += ["--artifacts-destination", str(self._folder / "artifacts")]
-        with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                command, cwd=self._folder, stdout=log, stderr=log, start_new_session=True
-            )
-        deadline = time.monotonic() + 120
-        while True:
-            try:
-                return check_reachable(self.uri)
-            except TrackingError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.2)
-
-    def kill(self) -> None:
-        """kill -9 for the server and all its workers."""
-        if self._process is not None:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-            self._process = None
 
 
 @pytest.fixture
