@@ -172,10 +172,28 @@ def test_the_quickstart_prints_one_json_object_and_nothing_of_the_libraries(
     }  # fmt: skip
     assert json.loads(quickstart.stdout.splitlines()[0]) == quickstart.json
     plan, after = quickstart.stderr.split("loading TensorFlow")
-    assert plan.startswith("tracking store  sqlite:///")
+    assert plan.startswith("recipe          ")
+    assert "\ntracking store  sqlite:///" in plan
+    assert "experiment digits, registered model digits" in plan
     for words in ("10 classes", "train ", "validation ", "test ", "parameters", "multiply-adds"):
         assert words in plan
     assert "memory          about" in plan
     assert "expected finish of training:" in after
     for noise in ("WARNING", "Warning", "oneDNN", "cuda", "I0000", "INFO", "alembic", "http"):
         assert noise not in quickstart.stderr
+
+
+@pytest.mark.parametrize("flag", ["--image-size 100", "--epochs 0", "--model parnet_q"])
+def test_a_wrong_flag_is_named_as_it_was_typed(parnet_zoo_in: Run, flag: str) -> None:
+    done = parnet_zoo_in("train", "dogcat", *flag.split())
+    assert done.code == 2
+    assert done.stderr.startswith(f"{flag} ")
+
+
+def test_missing_data_says_which_line_of_the_recipe_named_it(
+    parnet_zoo_in: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "pets.yaml").write_text(RECIPE)
+    done = parnet_zoo_in("train", "pets.yaml")
+    assert done.code == 3
+    assert "pets.yaml:7:9 data.root names it; --data gives another folder" in done.stderr

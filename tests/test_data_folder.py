@@ -341,3 +341,16 @@ def test_scanning_imports_no_framework(tmp_path: Path) -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert result.stdout.strip() == "set()"
+
+
+def test_a_folder_of_classes_without_train_gets_a_hint(tmp_path: Path) -> None:
+    fill(tmp_path, {"cat": 2, "dog": 2, "notes": 0})
+    (tmp_path / ".hidden").mkdir()
+    with pytest.raises(DataError, match=r"\(are cat, dog the classes\? then move them into "):
+        scan(tmp_path, validation=0.1, seed=0)
+
+
+def test_the_train_folder_itself_gets_a_hint(tmp_path: Path) -> None:
+    pets(tmp_path)
+    with pytest.raises(DataError, match=rf"\(is {tmp_path} meant\?\)"):
+        scan(tmp_path / "train", validation=0.1, seed=0)

@@ -25,11 +25,15 @@ def result(**changes: object) -> TrainResult:
             "model_version": 3,
             "alias": "champion",
             "labels": ("0", "1"),
-            "metrics": {"test_accuracy": 0.99},
+            "example": "datasets/digits/test/7/digit 1.png",
+            "metrics": {"test_accuracy": 0.99, "best_epoch": 17},
             "seconds": 66.0,
             **changes,
         }
     )
+
+
+COMPARE = "compare the runs (in the page: the experiment, then its training runs):"
 
 
 def after(heading: str, text: str) -> str:
@@ -59,13 +63,15 @@ def environment(folder: Path, *, activate: bool = True) -> Path:
 def test_run_version_and_commands_are_named() -> None:
     text = next_steps(result())
     assert "run       4fab31 of experiment digits, test accuracy 0.9900" in text
-    assert "version   models:/digits/3, alias champion" in text
+    assert "version   models:/digits/3, alias champion, weights of epoch 17" in text
     assert after("serve it:", text) == (
         "  mlflow models serve -m models:/digits@champion --env-manager local --port 5001"
     )
-    assert after("ask it:", text) == "  parnet-zoo predict models:/digits@champion IMAGE..."
+    assert after("ask it:", text) == (
+        "  parnet-zoo predict models:/digits@champion 'datasets/digits/test/7/digit 1.png'"
+    )
     candidate = next_steps(result(alias="candidate", model_name="a b", model_uri="models:/a b/3"))
-    assert after("ask it:", candidate) == "  parnet-zoo predict 'models:/a b/3' IMAGE..."
+    assert after("ask it:", candidate).startswith("  parnet-zoo predict 'models:/a b/3' ")
 
 
 @pytest.mark.parametrize(
@@ -83,7 +89,7 @@ def test_the_runs_are_looked_at_in_the_store_that_they_are_in(
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     text = next_steps(result(tracking_uri="the store"))
-    assert after("compare the runs:", text) == f"  {command}"
+    assert after(COMPARE, text) == f"  {command}"
     assert ("with MLFLOW_TRACKING_URI set as now (the store)," in text) is bool(uri)
     assert "cret" not in text
 

@@ -26,17 +26,22 @@ def next_steps(result: TrainResult) -> str:
         [
             "",
             f"run       {result.run_id} of experiment {result.experiment}{reached}",
-            f"version   {result.model_uri}, alias {result.alias}",
+            f"version   {result.model_uri}, alias {result.alias}{_best_epoch(result)}",
             "",
             *_environment(result),
-            "compare the runs:",
+            "compare the runs (in the page: the experiment, then its training runs):",
             f"  {_comparison()}",
             "serve it:",
             f"  mlflow models serve -m {shlex.quote(uri)} --env-manager local --port {PORT}",
             "ask it:",
-            f"  parnet-zoo predict {shlex.quote(uri)} IMAGE...",
+            f"  parnet-zoo predict {shlex.quote(uri)} {shlex.quote(result.example)}",
         ]
     )
+
+
+def _best_epoch(result: TrainResult) -> str:
+    epoch = result.metrics.get("best_epoch")
+    return "" if epoch is None else f", weights of epoch {epoch:.0f}"
 
 
 def _comparison() -> str:

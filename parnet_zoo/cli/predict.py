@@ -185,7 +185,9 @@ def _print_table(outcomes: Iterable["Prediction | Failure"]) -> None:
 
     from parnet_zoo.serving.predict import Prediction
 
-    table = Table("image", "label")
+    table = Table()
+    table.add_column("image", overflow="fold")  # cut names could not be told apart
+    table.add_column("label", overflow="fold")
     table.add_column("probability", justify="right")
     table.add_column("then")
     for outcome in outcomes:

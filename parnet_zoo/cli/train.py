@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from parnet_zoo.recipe import RecipeError
 
 
 def train(
@@ -30,6 +34,7 @@ def train(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show only warnings.")] = False,
 ) -> None:
     """Train a recipe, track it in MLflow and register the result."""
+    from parnet_zoo.recipe import RecipeError
     from parnet_zoo.training.run import train as run
 
     given: dict[str, Any] = {
@@ -40,7 +45,10 @@ def train(
         "batch_size": batch_size,
     }
     changes = {name: value for name, value in given.items() if value is not None}
-    result = run(recipe, overrides=settings or (), quiet=quiet, **changes)
+    try:
+        result = run(recipe, overrides=settings or (), quiet=quiet, **changes)
+    except RecipeError as error:
+        raise _as_typed(error, changes) from error
     if as_json:
         typer.echo(result.model_dump_json())  # writes null where a metric is not a number
     elif not quiet:
@@ -48,3 +56,14 @@ def train(
 
         sys.stderr.flush()
         typer.echo(next_steps(result))
+
+
+def _as_typed(error: RecipeError, changes: dict[str, Any]) -> RecipeError:
+    """Name a flag as it was typed, where Python would have a keyword."""
+    typed = {
+        f"{name}={value}": f"--{name.replace('_', '-')} {value}" for name, value in changes.items()
+    }
+    return type(error)(
+        replace(problem, source=typed.get(problem.source, problem.source))
+        for problem in error.problems
+    )

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parnet_zoo.data.escaped import escaped
-from parnet_zoo.data.listing import FoundImage, Listing, list_images
+from parnet_zoo.data.listing import IMAGE_SUFFIXES, FoundImage, Listing, list_images
 from parnet_zoo.data.selection import choose
 from parnet_zoo.errors import DataError, UsageError
 
@@ -133,12 +133,28 @@ def _listing(root: Path, split: str) -> Listing:
     if not root.is_dir():
         wrong = f"there is no folder {root}" if not root.exists() else f"{root} is no folder"
     else:
-        wrong = f"there is no folder {split} in {root}"
+        wrong = f"there is no folder {split} in {root}{_hint(root, split)}"
     raise DataError(
         f"{wrong}; expected is one folder for each class, at least two classes:\n"
         f"  {root / split / 'CLASS'}/*.jpg   (other formats too: .png, .webp, .bmp, ...)\n"
         f"  {root / 'test' / 'CLASS'}/*.jpg   (the same classes; may be missing)"
     )
+
+
+def _hint(root: Path, split: str) -> str:
+    """What was probably meant, where `root` looks like a part of the expected layout."""
+    folders = [path.name for path in sorted(root.iterdir()) if _holds_images(path)]
+    if root.name == split and folders:
+        return f" (is {root.parent} meant?)"
+    if len(folders) > 1:
+        return f" (are {', '.join(folders[:3])} the classes? then move them into {root / split})"
+    return ""
+
+
+def _holds_images(folder: Path) -> bool:
+    if folder.name.startswith(".") or not folder.is_dir():
+        return False
+    return any(path.suffix.lower() in IMAGE_SUFFIXES for path in folder.iterdir())
 
 
 def _check_names(listing: Listing) -> None:

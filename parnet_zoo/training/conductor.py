@@ -125,8 +125,8 @@ class Conductor:
         metrics["unreadable_images"] = self._unreadable
         self._log_judgement(judged, split)
         self.run.log_metrics(metrics, len(fitted.history["loss"]))
-        example = validation.split.paths[int(validation.store.readable[0])]
-        publication = Publication.write(packed, recipe, fitted.best_epoch, example.read_bytes())
+        example = _first(validation).read_bytes()
+        publication = Publication.write(packed, recipe, fitted.best_epoch, example)
         is_better = better_than_champion(on_validation, self.plan, validation, self.progress)
         published = publish(publication, self.run, self.progress, is_better)
         last = {name: values[-1] for name, values in fitted.history.items()}
@@ -139,6 +139,7 @@ class Conductor:
             model_version=published.version,
             alias=published.alias,
             labels=folder.classes,
+            example=str(_first(test or validation)),
             metrics=last | metrics,
             seconds=0.0,
         )
@@ -184,3 +185,7 @@ class Conductor:
         self.run.log_artifact(path, "figures")
         self.run.log_text(report(matrix, classes).to_json(), f"evaluation/{split}.json")
         self.progress.say(f"{split} accuracy {judged.accuracy:.4f} on {len(judged.truth)} images")
+
+
+def _first(images: Images) -> Path:
+    return images.split.paths[int(images.store.readable[0])]

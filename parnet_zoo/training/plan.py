@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from parnet_zoo.data.folder import ImageFolder, Split
 from parnet_zoo.recipe import Recipe
@@ -21,12 +22,14 @@ class Plan:
 
     Attributes:
         recipe: What is asked for.
+        source: The file that the recipe was read from.
         folder: The images it will use.
         cost: Of the training form at the recipe's resolution, where the family can tell.
         store: MLflow tracking store, without passwords.
     """
 
     recipe: Recipe
+    source: Path
     folder: ImageFolder
     cost: Cost | None
     store: str
@@ -48,7 +51,9 @@ class Plan:
         recipe, spec = self.recipe, self.recipe.spec()
         folder = self.folder
         lines = [
-            f"tracking store  {self.store}",
+            f"recipe          {self.source}",
+            f"tracking store  {self.store}, experiment {recipe.experiment},"
+            f" registered model {recipe.registered_name}",
             f"data            {folder.root}, {len(folder.classes)} classes:"
             f" {_names(folder.classes)}",
             *(f"  {split.name:<14}{_counts(split, folder.classes)}" for split in _splits(folder)),
@@ -56,8 +61,9 @@ class Plan:
         if recipe.data.validation == "test":
             lines.append("  the test images are the validation images, as this recipe says")
         lines.append(f"network         {spec.name} at {spec.resolution} px{self._size()}")
+        epochs = "1 epoch" if recipe.epochs == 1 else f"{recipe.epochs} epochs"
         lines.append(
-            f"training        {recipe.epochs} epochs, batches of {recipe.batch_size},"
+            f"training        {epochs}, batches of {recipe.batch_size},"
             f" {recipe.optimizer.name} at {recipe.optimizer.learning_rate:g}, {recipe.precision}"
         )
         if self.memory_bytes is not None:
@@ -70,19 +76,19 @@ class Plan:
         if self.cost is None:
             return ""
         return (
-            f": {self.cost.parameters / 1e6:.2f} M parameters,"
+            f": {self.cost.parameters / 1e6:.2f} M parameters in training form,"
             f" {self.cost.multiply_adds / 1e9:.3f} G multiply-adds an image"
         )
 
 
-def make_plan(recipe: Recipe, folder: ImageFolder, store: str) -> Plan:
+def make_plan(recipe: Recipe, source: Path, folder: ImageFolder, store: str) -> Plan:
     """Count what a recipe will take on these images."""
     spec = recipe.spec()
     try:
         cost = spec.cost(num_classes=len(folder.classes), form="training")
     except SpecError:  # a family that only knows its cost once it is built
         cost = None
-    return Plan(recipe, folder, cost, store)
+    return Plan(recipe, source, folder, cost, store)
 
 
 def _splits(folder: ImageFolder) -> list[Split]:

@@ -63,9 +63,10 @@ def train(
             with _tracked(plan, directory) as run:
                 progress.say(f"run {run.run_id} of experiment {run.experiment}")
                 result = Conductor(plan, run, progress).conduct()
-        except BaseException:
+        except BaseException as error:
             if directory.is_dir():
-                progress.say(f"what the run has left is in {directory}")
+                status = "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED"
+                progress.say(f"the run is {status} in MLflow; what it has left is in {directory}")
             raise
     if not run.undelivered:
         # Nothing in there is needed any more.
@@ -98,7 +99,7 @@ def plan_training(recipe: str | Path, *, overrides: Sequence[str] = (), **change
         if checked.data.root is not None:
             source = f"{loaded.where('data.root')} names it; {source}"
         raise DataError(f"{error}\n({source})") from error
-    return make_plan(checked, folder, describe_store())
+    return make_plan(checked, loaded.path, folder, describe_store())
 
 
 def _tracked(plan: Plan, directory: Path) -> TrackedRun:
@@ -113,6 +114,8 @@ def _tracked(plan: Plan, directory: Path) -> TrackedRun:
         "parnet_zoo.data_digest": plan.folder.digest,
         "parnet_zoo.directory": str(directory),
     }
+    if recipe.description:
+        tags["mlflow.note.content"] = recipe.description
     return TrackedRun.start(
         experiment=recipe.experiment,
         name=f"{recipe.name}-{spec.name}",
