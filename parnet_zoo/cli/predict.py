@@ -6,12 +6,13 @@ import os
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from parnet_zoo.errors import ImageError, UsageError
+from parnet_zoo.errors import ImageError, TrackingError, UsageError
 
 if TYPE_CHECKING:
     from parnet_zoo.serving.predict import Failure, Prediction
@@ -30,7 +31,8 @@ _Images = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[IMAGE]...",
-        help="Files, folders or patterns. Without any, paths are read from standard input.",
+        help="Files, folders or patterns. Without any, or with -, paths are read from standard"
+        " input.",
         show_default=False,
     ),
 ]
@@ -64,10 +66,11 @@ def predict(
     from parnet_zoo.serving.load import load
     from parnet_zoo.serving.predict import predict_paths
 
-    paths = _expanded(images) if images else None
+    paths = _expanded(images) if images and list(images) != ["-"] else None
     if plot is not None:
         _check_plot(plot)
     classifier = load(model_uri, engine)
+    _mark_dead_runs(model_uri)
     if paths is None:
         outcomes = _from_standard_input(classifier, top_k)
     else:
@@ -76,6 +79,15 @@ def predict(
     if plot is not None:
         _draw(classifier, done, plot)
     _report(done, already_named=paths is None)
+
+
+def _mark_dead_runs(model_uri: str) -> None:
+    """A run that was killed outright is marked so by the next command that meets its store."""
+    from parnet_zoo.tracking.stale import mark_dead_runs
+
+    if not Path(model_uri).exists():  # a folder has no store
+        with suppress(TrackingError):
+            mark_dead_runs()
 
 
 def _check_plot(plot: Path) -> None:
