@@ -156,15 +156,31 @@ def test_the_deploy_form_computes_the_same_function_in_float64(spec: ParNetSpec,
     np.testing.assert_allclose(got, expected, rtol=0, atol=1e-12 * max(1, np.abs(expected).max()))
 
 
-def test_the_deploy_form_of_every_size_agrees_in_float32() -> None:
-    for branches in (1, 2, 3, 4):
-        spec = registry.get("parnet_test").scaled(branches=branches, resolution=64)
-        model = shaken(spec.build(num_classes=10))
-        found = agreement(model, to_deploy_form(model), [images(64), images(128)])
-        scale = np.abs(np.asarray(model(images(64)))).max()
-        assert found.images == 4
-        assert found.logits < 1e-5 * max(1, scale)
-        assert found.same_label == 4
+@pytest.mark.parametrize("size", [64, 128])
+@pytest.mark.parametrize("branches", [1, 2, 3, 4])
+def test_the_deploy_form_agrees_in_float32(branches: int, size: int) -> None:
+    keras.utils.set_random_seed(0)
+    spec = registry.get("parnet_test").scaled(branches=branches, resolution=64)
+    model = shaken(spec.build(num_classes=10))
+    found = agreement(model, to_deploy_form(model), [images(size), images(size)[:1]])
+    scale = np.abs(np.asarray(model(images(size)))).max()
+    assert found.images == 3
+    assert found.logits < 1e-5 * max(1, scale)
+    assert found.same_label == 3
+
+
+def test_a_comparison_with_what_is_no_number_or_on_no_image_does_not_pass() -> None:
+    def constant(value: float) -> Any:
+        return lambda batch, **_: np.full((len(batch), 2), value)
+
+    assert np.isnan(agreement(constant(0), constant(np.nan), [images(8)]).probabilities)
+    with pytest.raises(ValueError, match="on no image"):
+        agreement(constant(0), constant(0), [])
+
+
+def test_a_misspelt_option_of_build_is_refused() -> None:
+    with pytest.raises(TypeError, match="num_class"):
+        registry.get("parnet_test").build(num_class=3)
 
 
 def test_the_deploy_form_has_one_convolution_a_block_and_nothing_to_fold_left() -> None:

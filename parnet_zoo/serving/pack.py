@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parnet_zoo.errors import ParnetZooError
+from parnet_zoo.serving.onnx_graph import UnsupportedLayerError, write_onnx
 from parnet_zoo.serving.runtime import FORMAT_VERSION, Classifier, Resize, RuntimeModelError
 
 _PICTURES = 4
@@ -68,12 +69,20 @@ def pack(
 
 
 def _export(model: Any, path: Path, resolution: int) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    try:
+        write_onnx(model, path, resolution)
+    except UnsupportedLayerError:
+        # no deploy form of ParNet: other families have layers that only Keras' export knows
+        _export_with_keras(model, path, resolution)
+
+
+def _export_with_keras(model: Any, path: Path, resolution: int) -> None:
     import keras
 
     signature = keras.InputSpec(shape=(None, resolution, resolution, 3), dtype="float32")
     signature.name = "pictures"
-    if path.is_dir():
-        shutil.rmtree(path)
     # Keras' and tf2onnx's warnings are about each other's versions.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from parnet_zoo.data.escaped import escaped
 from parnet_zoo.data.folder import Split
 from parnet_zoo.tracking.run import TrackedRun
 from parnet_zoo.training.plan import Plan
@@ -66,7 +67,7 @@ class Conductor:
         self._opened.callback(images.store.close)
         if bad := images.unreadable:
             self._unreadable += len(bad)
-            lines = [f"{item.path}\t{item.reason}" for item in bad]
+            lines = [f"{escaped(item.path)}\t{item.reason}" for item in bad]
             self.run.log_text("\n".join(lines) + "\n", f"data/unreadable_{split.name}.tsv")
         self.run.log_metrics({f"unreadable_{split.name}_images": len(bad)}, step=0)
         return images

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from parnet_zoo.data.early_end import end_of_data_expected
 from parnet_zoo.data.pipeline import evaluation_batches, steps_per_epoch, training_batches
 from parnet_zoo.errors import DataError, ParnetZooError
 from parnet_zoo.recipe import Recipe
@@ -103,22 +104,23 @@ def fit(
         listeners.progress, epochs=recipe.epochs, steps=steps, batch_size=recipe.batch_size
     )
     try:
-        model.fit(
-            _training_data(recipe, classes, train, steps),
-            validation_data=_validation_data(recipe, classes, validation),
-            epochs=recipe.epochs,
-            steps_per_epoch=steps,
-            shuffle=False,  # the batches come in their final order
-            callbacks=[
-                *_averaging(recipe),
-                StopWhenDiverged(),
-                metrics,
-                best,
-                *_asked_for(recipe, directory, listeners),
-                shown,
-            ],
-            verbose=0,
-        )
+        with end_of_data_expected():
+            model.fit(
+                _training_data(recipe, classes, train, steps),
+                validation_data=_validation_data(recipe, classes, validation),
+                epochs=recipe.epochs,
+                steps_per_epoch=steps,
+                shuffle=False,  # the batches come in their final order
+                callbacks=[
+                    *_averaging(recipe),
+                    StopWhenDiverged(),
+                    metrics,
+                    best,
+                    *_asked_for(recipe, directory, listeners),
+                    shown,
+                ],
+                verbose=0,
+            )
     except tf.errors.OpError as error:
         raise _in_words(error) from error
     finally:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from parnet_zoo.data.escaped import escaped
 from parnet_zoo.data.folder import ImageFolder, Split
 from parnet_zoo.data.store import Cache, ImageStore, Unreadable
 from parnet_zoo.errors import DataError
@@ -77,7 +78,7 @@ def _warn(unreadable: tuple[Unreadable, ...], split: Split, progress: Progress) 
         return
     progress.warn(f"{len(unreadable)} of {len(split)} {split.name} images are skipped:")
     for bad in unreadable[:UNREADABLE_SHOWN]:
-        progress.warn(f"  {bad.path}: {bad.reason}")
+        progress.warn(f"  {escaped(bad.path)}: {bad.reason}")
     if len(unreadable) > UNREADABLE_SHOWN:
         progress.warn(f"  and {len(unreadable) - UNREADABLE_SHOWN} more; the run lists them all")
 
