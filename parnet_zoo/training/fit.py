@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -89,6 +90,24 @@ def fit(
         ParnetZooError: The loss became infinite or not a number, or memory ran out.
         DataError: The images vanished.
     """
+    weights = directory / "best.weights.h5"
+    history, best_epoch = _train(recipe, classes, train, validation, weights, listeners)
+    if best_epoch is None or not math.isfinite(history["loss"][-1]):
+        raise _diverged(history, recipe)
+    # Model, optimiser and graphs refer to each other; what is built next shall find their memory.
+    gc.collect()
+    return Fitted(_best_model(recipe, classes, weights), weights, history, best_epoch)
+
+
+def _train(
+    recipe: Recipe,
+    classes: int,
+    train: Images,
+    validation: Images,
+    weights: Path,
+    listeners: Listeners,
+) -> tuple[dict[str, list[float]], int | None]:
+    """Fit, and leave the best epoch's weights in a file; gives the metrics and that epoch."""
     precision = resolve_precision(recipe.precision)
     listeners.progress.say(f"computing in {precision} on {_devices()}")
     with dtype_policy(precision):
@@ -99,10 +118,18 @@ def fit(
     )
     _compile(model, recipe, rate)
     metrics = EpochMetrics(listeners.metrics, images=train.readable, rate=rate)
-    best = BestWeights(directory / "best.weights.h5", _monitor(recipe))
+    best = BestWeights(weights, _monitor(recipe))
     shown = FitProgress(
         listeners.progress, epochs=recipe.epochs, steps=steps, batch_size=recipe.batch_size
     )
+    callbacks = [
+        *_averaging(recipe),
+        StopWhenDiverged(),
+        metrics,
+        best,
+        *_asked_for(recipe, weights.parent, listeners),
+        shown,
+    ]
     try:
         with end_of_data_expected():
             model.fit(
@@ -111,24 +138,14 @@ def fit(
                 epochs=recipe.epochs,
                 steps_per_epoch=steps,
                 shuffle=False,  # the batches come in their final order
-                callbacks=[
-                    *_averaging(recipe),
-                    StopWhenDiverged(),
-                    metrics,
-                    best,
-                    *_asked_for(recipe, directory, listeners),
-                    shown,
-                ],
+                callbacks=callbacks,
                 verbose=0,
             )
     except tf.errors.OpError as error:
         raise _in_words(error) from error
     finally:
         shown.close()
-    if best.best_epoch is None or not math.isfinite(metrics.history["loss"][-1]):
-        raise _diverged(metrics.history, recipe)
-    weights = directory / "best.weights.h5"
-    return Fitted(_best_model(recipe, classes, weights), weights, metrics.history, best.best_epoch)
+    return metrics.history, best.best_epoch
 
 
 def _monitor(recipe: Recipe) -> Monitor:
