@@ -38,7 +38,7 @@ lock: install-dev ## renew both locks from the ranges in pyproject.toml
 	$(PIP) install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --extra build --extra dev $(LOCK) -o requirements-dev.lock
 	$(BIN)/uv pip compile pyproject.toml --extra build -c requirements-dev.lock $(LOCK) -o requirements.lock
-LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet --upgrade
+LOCK := --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet --upgrade
 
 clean: ## remove the environment and caches, not runs and data
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
