@@ -39,6 +39,7 @@ def load(activation: Activation, **options: Any) -> Any:
     return load_authors(checkpoint(activation), activation, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_logits_are_the_authors_at_every_size_in_both_forms(activation: Activation) -> None:
     model, arrays = load(activation), reference(activation)
@@ -65,6 +66,7 @@ def stage(model: Any, key: str) -> Any:
     return model.stage_outputs[stages[inside[-1]]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_every_stage_is_the_authors(activation: Activation) -> None:
     model, arrays = load(activation), reference(activation)
@@ -75,6 +77,7 @@ def test_every_stage_is_the_authors(activation: Activation) -> None:
         np.testing.assert_allclose(got, arrays[f"stage_{key}"], rtol=0, atol=1e-4, err_msg=key)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_training_mode_has_the_authors_logits_loss_and_gradients(activation: Activation) -> None:
     import tensorflow as tf

@@ -25,6 +25,7 @@ def answers(path: Path, pictures: np.ndarray) -> np.ndarray:
     return np.asarray(session.run(None, {"pictures": pictures})[0])
 
 
+@pytest.mark.slow
 @settings(
     max_examples=10,
     deadline=None,
