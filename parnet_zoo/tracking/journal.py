@@ -69,7 +69,7 @@ class Journal:
         try:
             written = self._file.write(encoded)
             if written != len(encoded):
-                raise OSError(f"{written} of {len(encoded)} bytes written")  # noqa: TRY301
+                raise OSError(f"{written} of {len(encoded)} bytes written")  # noqa: TRY301  # handled as what the disk raises
             os.fsync(self._file.fileno())
         except OSError as error:
             self._file.truncate(self._size)

@@ -81,12 +81,14 @@ class Conductor:
         recipe = self.plan.recipe
         grow_memory()
         seed_everything(recipe.seed, deterministic=recipe.deterministic)
-        self.run.set_tags({"parnet_zoo.precision": resolve_precision(recipe.precision)})
+        precision = resolve_precision(recipe.precision)
+        self.run.set_tags({"parnet_zoo.precision": precision})
         fitted = fit(
             recipe,
             len(self.plan.folder.classes),
             train,
             validation,
+            precision=precision,
             directory=self.run.directory,
             listeners=Listeners(
                 metrics=self.run.log_metrics,

@@ -26,7 +26,7 @@ from parnet_zoo.training.images import Images, normalisation
 from parnet_zoo.training.labels import distributions
 from parnet_zoo.training.learning_rate import Rate, learning_rate
 from parnet_zoo.training.optimizers import build_optimizer
-from parnet_zoo.training.precision import dtype_policy, resolve_precision
+from parnet_zoo.training.precision import dtype_policy
 from parnet_zoo.training.progress import Progress
 
 
@@ -73,6 +73,7 @@ def fit(
     train: Images,
     validation: Images,
     *,
+    precision: str,
     directory: Path,
     listeners: Listeners,
 ) -> Fitted:
@@ -83,6 +84,7 @@ def fit(
         classes: Number of classes.
         train: Trained on.
         validation: Decides which epoch is best.
+        precision: Keras dtype policy to train in; see `resolve_precision`.
         directory: Where weights and logs are written.
         listeners: Told of every epoch.
 
@@ -91,7 +93,7 @@ def fit(
         DataError: The images vanished.
     """
     weights = directory / "best.weights.h5"
-    history, best_epoch = _train(recipe, classes, train, validation, weights, listeners)
+    history, best_epoch = _train(recipe, classes, train, validation, precision, weights, listeners)
     if best_epoch is None or not math.isfinite(history["loss"][-1]):
         raise _diverged(history, recipe)
     # Model, optimiser and graphs refer to each other; what is built next shall find their memory.
@@ -104,11 +106,11 @@ def _train(
     classes: int,
     train: Images,
     validation: Images,
+    precision: str,
     weights: Path,
     listeners: Listeners,
 ) -> tuple[dict[str, list[float]], int | None]:
     """Fit, and leave the best epoch's weights in a file; gives the metrics and that epoch."""
-    precision = resolve_precision(recipe.precision)
     listeners.progress.say(f"computing in {precision} on {_devices()}")
     with dtype_policy(precision):
         model = recipe.spec().build(num_classes=classes)

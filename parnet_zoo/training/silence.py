@@ -19,7 +19,7 @@ def import_quietly() -> None:
     if "tensorflow" in sys.modules:
         return
     with _stderr_set_aside():
-        import keras  # noqa: F401
+        import keras  # noqa: F401  # imported for its noise, here where it is turned away
         import tensorflow as tf
 
         # the first look at the devices prints about missing CUDA libraries
