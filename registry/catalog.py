@@ -10,8 +10,9 @@ from copy import copy
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from typing import TypeVar, overload
 
-from registry.errors import DuplicateNameError, UnknownBackboneError
+from registry.errors import DuplicateNameError, SpecError, UnknownBackboneError
 from registry.spec import BackboneSpec
 
 ENTRY_POINT_GROUP = "parnet_zoo.backbones"
@@ -19,9 +20,17 @@ ENTRY_POINT_GROUP = "parnet_zoo.backbones"
 # Built-in plugins are listed here, not as entry points of our own: reading every installed
 # distribution's metadata costs more than the rest of `registry.get`, and is done only when a name
 # is not among these or when all names are asked for.
-BUILTIN_PLUGINS: tuple[tuple[str, str], ...] = (("parnet", "parnet_zoo.networks.variants:specs"),)
+BUILTIN_PLUGINS: tuple[tuple[str, str], ...] = (
+    ("parnet", "parnet_zoo.networks.variants:specs"),
+    ("parnet_blog", "parnet_zoo.networks.blog_variants:specs"),
+    ("baselines", "parnet_zoo.networks.baselines:specs"),
+)
+
+NEAR_ENOUGH = 0.7
+"""difflib's ratio above which a name counts as a misspelling of another."""
 
 Plugin = Callable[[], Iterable[BackboneSpec]]
+S = TypeVar("S", bound=BackboneSpec)
 
 
 @dataclass
@@ -35,12 +44,11 @@ class Catalog:
     builtin_loaded: bool = False
     plugins_loaded: bool = False
 
-    def register(
-        self, spec: BackboneSpec, *, origin: str = "user", aliases: Iterable[str] = ()
-    ) -> BackboneSpec:
+    def register(self, spec: S, *, origin: str = "user", aliases: Iterable[str] = ()) -> S:
         """Add one spec; see `registry.register`."""
         aliases = tuple(aliases)
         self._check_free((spec.name, *aliases), origin)
+        self._check_family(spec, origin)
         self.origins.update(dict.fromkeys((spec.name, *aliases), origin))
         self.specs[spec.name] = spec
         self.aliases.update(dict.fromkeys(aliases, spec.name))
@@ -53,6 +61,11 @@ class Catalog:
             if not isinstance(spec, BackboneSpec):
                 raise TypeError(f"it gave {type(spec).__name__} where a BackboneSpec is expected")
         self._check_free([spec.name for spec in found], origin)
+        kinds: dict[str, type[BackboneSpec]] = {}
+        for spec in found:
+            self._check_family(spec, origin)
+            if kinds.setdefault(spec.family, type(spec)) is not type(spec):
+                raise TypeError(f"it gave specs of two classes for the family {spec.family!r}")
         for spec in found:
             self.register(spec, origin=origin)
 
@@ -64,6 +77,15 @@ class Catalog:
                     f"{name!r} is registered twice: by {taken[name]} and by {origin}"
                 )
             taken[name] = origin
+
+    def _check_family(self, spec: BackboneSpec, origin: str) -> None:
+        """A family has one class, so that its name says what a mapping is read as."""
+        for other in self.specs.values():
+            if other.family == spec.family and type(other) is not type(spec):
+                raise DuplicateNameError(
+                    f"the family {spec.family!r} is claimed twice: with {type(other).__name__} by"
+                    f" {self.origins[other.name]} and with {type(spec).__name__} by {origin}"
+                )
 
     def load_builtin(self) -> None:
         """Import the built-in plugins, once."""
@@ -112,17 +134,39 @@ class Catalog:
             if fnmatch.fnmatchcase(name, pattern) and (hidden or not spec.hidden)
         ]
 
+    def members(self, family: str) -> list[BackboneSpec]:
+        """All registered specs of a family."""
+        self.load_builtin()
+        found = [spec for spec in self.specs.values() if spec.family == family]
+        if found or self.plugins_loaded:
+            return found
+        self.load_plugins()
+        return self.members(family)
+
+    def families(self) -> dict[str, type[BackboneSpec]]:
+        """The spec class of every family, sorted; see `registry.families`."""
+        self.load_plugins()
+        return {
+            spec.family: type(spec)
+            for spec in sorted(self.specs.values(), key=lambda spec: spec.family)
+        }
+
     def suggestions(self, name: str) -> list[str]:
         """Registered names close to a misspelt one, nearest first; see `registry.suggestions`."""
         self.load_plugins()
-        known = [*self.specs, *self.aliases]
-        return difflib.get_close_matches(name.lower().replace("-", "_"), known, n=3, cutoff=0.5)
+        return near_names(name, [*self.specs, *self.aliases])
 
     def _not_found(self, name: str) -> str:
         near = self.suggestions(name)
         hint = f"did you mean {' or '.join(near)}?" if near else "see `parnet-zoo backbones list`"
         failed = "".join(f"; {origin} is broken: {why}" for origin, why in self.broken.items())
         return f"no backbone is called {name!r}; {hint}{failed}"
+
+
+def near_names(name: str, known: Iterable[str]) -> list[str]:
+    """Up to three of the known names that `name` may be a misspelling of, nearest first."""
+    plain = name.lower().replace("-", "_")
+    return difflib.get_close_matches(plain, list(known), n=3, cutoff=NEAR_ENOUGH)
 
 
 def _origin(point: EntryPoint) -> str:
@@ -134,23 +178,44 @@ def _origin(point: EntryPoint) -> str:
 _catalog = Catalog()
 
 
-def register(spec: BackboneSpec, *, aliases: Iterable[str] = ()) -> BackboneSpec:
+def register(spec: S, *, aliases: Iterable[str] = ()) -> S:
     """Register a spec of your own under its name.
 
     Raises:
-        DuplicateNameError: The name or an alias is taken; the message names both sides.
+        DuplicateNameError: The name or an alias is taken, or the family has another spec class; the
+            message names both sides.
     """
     _catalog.load_builtin()
     return _catalog.register(spec, aliases=aliases)
 
 
-def get(name: str) -> BackboneSpec:
+@overload
+def get(name: str) -> BackboneSpec: ...
+
+
+@overload
+def get(name: str, kind: type[S]) -> S: ...
+
+
+def get(name: str, kind: type[BackboneSpec] = BackboneSpec) -> BackboneSpec:
     """The spec registered as `name`.
+
+    Args:
+        name: A name or an alias.
+        kind: Spec class that it must be of, for those who need a family's own fields:
+            `registry.get("parnet_s", ParNetSpec).scaling`.
 
     Raises:
         UnknownBackboneError: No such name; the message gives the nearest ones.
+        SpecError: It is of another family.
     """
-    return _catalog.get(name)
+    spec = _catalog.get(name)
+    if not isinstance(spec, kind):
+        raise SpecError(
+            f"{name} is of the family {spec.family!r}, whose specs are {type(spec).__name__},"
+            f" not {kind.__name__}"
+        )
+    return spec
 
 
 def names(pattern: str = "*", *, hidden: bool = False) -> list[str]:
@@ -161,6 +226,16 @@ def names(pattern: str = "*", *, hidden: bool = False) -> list[str]:
 def suggestions(name: str) -> list[str]:
     """Up to three registered names near to `name`, nearest first."""
     return _catalog.suggestions(name)
+
+
+def families() -> dict[str, type[BackboneSpec]]:
+    """Every registered family and the class of its specs, sorted by family."""
+    return _catalog.families()
+
+
+def members(family: str) -> list[BackboneSpec]:
+    """All registered specs of a family, hidden ones too."""
+    return _catalog.members(family)
 
 
 def broken_plugins() -> dict[str, str]:

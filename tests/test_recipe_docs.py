@@ -8,10 +8,10 @@ from typing import Any
 
 from parnet_zoo.recipe import Recipe, shipped_recipes
 from parnet_zoo.recipe.document import parse_document
-from parnet_zoo.recipe.english import allowed
-from parnet_zoo.recipe.field_path import FieldPath, dotted
 from parnet_zoo.recipe.fields import all_fields, field_schema, keys
 from parnet_zoo.recipe.yaml_text import yaml_text
+from registry.english import allowed
+from registry.field_path import FieldPath, dotted
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "recipes.md"
 TABLE = re.compile(r"(?<=<!-- fields -->\n).*(?=<!-- /fields -->)", re.DOTALL)
@@ -70,7 +70,7 @@ def test_the_example_of_errors_prints_what_the_page_says(tmp_path: Path) -> None
 
 
 def test_the_smallest_recipe_on_the_page_is_one() -> None:
-    [block] = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    block, *_ = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     recipe = Recipe.model_validate(parse_document(block, "recipes.md").data)
     assert (recipe.name, recipe.spec().resolution) == ("pets", 96)
 

@@ -201,8 +201,8 @@ def test_an_unknown_key_is_answered_with_the_nearest_or_all_keys(
         (
             "resolution: 96",
             'scaling: {channels: [24, "48", 96]}',
-            'pets.yaml:6:28 model.scaling.channels[1]: the text "48" does not fit; it must be a'
-            " whole number from 2 to 8192, without quotes",
+            'pets.yaml:6:28 model.scaling.channels[1]: the text "48" does not fit; it must be an'
+            " even number from 2 to 8192, without quotes",
         ),
         (
             "name: pets",
@@ -259,7 +259,7 @@ def test_a_checkpoint_is_named_by_a_harmless_template(
             "  name: parnet_s\n",
             "",
             "pets.yaml:4:1 model.name: this key is missing; it must be the name of a registered"
-            " backbone",
+            " backbone, or give model.spec",
         ),
     ],
 )
@@ -293,8 +293,8 @@ def test_a_missing_key_is_reported_where_it_should_have_been(
         (
             "resolution: 96",
             "scaling: {channels: [23, 48]}",
-            "pets.yaml:6:23 model.scaling.channels: 23 channels do not fit; each width is an even"
-            " number from 2 to 8192, since a fusion works on two halves",
+            "pets.yaml:6:24 model.scaling.channels[0]: the number 23 does not fit; it must be an"
+            " even number from 2 to 8192",
         ),
         (
             "resolution: 96",
@@ -312,7 +312,18 @@ def test_a_missing_key_is_reported_where_it_should_have_been(
             "resolution: 96",
             "scaling: {width: 16}",
             "pets.yaml:6:3 model.scaling.final_channels: the number 20480 does not fit; it must be"
-            " less than or equal to 16384",
+            " a whole number from 1 to 16384",
+        ),
+        (
+            "resolution: 96",
+            "scaling: {multiple: 16}",
+            "pets.yaml:6:23 model.scaling.multiple: it rounds what width gives; give width too, or"
+            " remove it",
+        ),
+        (
+            "resolution: 96",
+            "spec: {base: parnet_m}",
+            "pets.yaml:6:9 model.spec: model.name says which network too; keep one of the two",
         ),
         (
             "resolution: 96",
@@ -442,7 +453,7 @@ def test_problems_can_be_read_by_programs(tmp_path: Path) -> None:
         ),
         (
             "model.scaling.channels=[24, x]",
-            '--set model.scaling.channels[1]: the text "x" does not fit; it must be a whole number'
+            '--set model.scaling.channels[1]: the text "x" does not fit; it must be an even number'
             " from 2 to 8192",
         ),
         (

@@ -109,7 +109,8 @@ def test_flags_are_short_for_fields_inside_sections(pets: Path) -> None:
 
 
 def test_a_flag_that_is_none_was_not_given(pets: Path) -> None:
-    nothing: dict[str, Any] = dict.fromkeys(("epochs", "batch_size", "image_size", "model", "data"))
+    flags = ("epochs", "batch_size", "image_size", "model", "data", "weights")
+    nothing: dict[str, Any] = dict.fromkeys(flags)
     assert load_recipe(pets, **nothing).recipe == load_recipe(pets).recipe
 
 

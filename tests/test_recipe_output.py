@@ -49,10 +49,14 @@ OPTIMIZERS = optional(
 SCHEDULES = optional(name=st.sampled_from(["constant", "cosine"])) | st.fixed_dictionaries(
     {"name": st.just("exponential"), "decay": st.floats(0, 1, exclude_min=True)}
 )
-MODELS = st.fixed_dictionaries(
+WIDTHS = st.floats(0.1, 4)
+NAMED = st.fixed_dictionaries(
     {"name": st.sampled_from(["parnet_s", "parnet_m", "parnet_test"])},
     optional={
         "resolution": st.integers(1, 64).map(lambda n: 64 * n),
+        "weights": st.sampled_from([None, "a.keras", "runs:/0a1b", "models:/pets@champion"]),
+        "freeze": st.lists(st.sampled_from(["stem", "stream_0", "stem_*", "head"]), max_size=3),
+        "freeze_statistics": st.booleans(),
         "scaling": st.none()
         | st.fixed_dictionaries(
             {"stem": st.sampled_from(["small", "imagenet"])},
@@ -65,6 +69,19 @@ MODELS = st.fixed_dictionaries(
         ),
     },
 )
+SPECS = st.fixed_dictionaries(
+    {
+        "family": st.just("parnet"),
+        "name": st.just("mine"),
+        "scaling": st.fixed_dictionaries(
+            {"channels": st.just([8, 16]), "final_channels": st.integers(1, 64)},
+            optional={"dropout": fractions(0, 1), "activation": st.just("relu")},
+        ),
+    }
+) | st.fixed_dictionaries(
+    {"base": st.just("parnet_test")}, optional={"scaling": st.fixed_dictionaries({"width": WIDTHS})}
+)
+MODELS = NAMED | st.fixed_dictionaries({"spec": SPECS})
 RECIPES = st.fixed_dictionaries(
     {"name": NAMES, "epochs": st.integers(1, 100_000), "model": MODELS},
     optional={

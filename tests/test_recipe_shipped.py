@@ -75,6 +75,7 @@ def test_dogcat_looks_for_its_data_in_the_usual_place() -> None:
 
 def test_the_blogs_recipe_is_the_blogs() -> None:
     recipe = load_recipe("dogcat_blog").recipe
+    assert recipe.model.name == "parnet_blog_s"
     assert (recipe.model.resolution, recipe.batch_size, recipe.epochs) == (256, 16, 100)
     assert (recipe.optimizer.name, recipe.optimizer.learning_rate) == ("adam", 1e-3)
     assert (recipe.schedule.name, recipe.schedule.decay) == ("exponential", 0.95)

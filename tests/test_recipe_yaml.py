@@ -145,7 +145,7 @@ def test_a_byte_order_mark_and_windows_line_ends_do_no_harm(in_folder: Path) -> 
         ),
         (GOOD + b"? [seed]\n: 3\n", "x.yaml:4:3: a key is one plain word"),
         (GOOD + b"<<: {seed: 3}\n", None),
-        (GOOD + b"---\n" + GOOD, "x.yaml:4:1: a second document begins; a recipe is one document"),
+        (GOOD + b"---\n" + GOOD, "x.yaml:4:1: a second document begins; keep one to a file"),
         (
             GOOD + b"seed: " + b"[" * 5000,
             "x.yaml:4:19 seed[0]: nested more than 12 levels deep",

@@ -15,6 +15,7 @@ import registry
 from parnet_zoo.networks.spec import ParNetSpec, ScalingSpec
 
 PUBLISHED = ["parnet_l", "parnet_m", "parnet_s", "parnet_s_release", "parnet_xl"]
+FAMILIES = ["baseline", "parnet", "parnet_blog"]
 TINY = ScalingSpec(channels=(8,), branches=1, final_channels=8, resolution=32)
 
 
@@ -23,13 +24,15 @@ def test_it_is_the_same_module_by_either_name() -> None:
 
 
 def test_the_published_sizes_are_listed_and_the_test_network_is_hidden() -> None:
-    assert registry.names("parnet_*") == PUBLISHED
+    assert set(PUBLISHED) < set(registry.names())
+    assert "parnet_test" not in registry.names()
     assert "parnet_test" in registry.names(hidden=True)
 
 
 def test_names_are_found_by_glob() -> None:
     assert registry.names("parnet_?") == ["parnet_l", "parnet_m", "parnet_s"]
-    assert registry.names("resnet*") == []
+    assert registry.names("parnet_[sm]*") == ["parnet_m", "parnet_s", "parnet_s_release"]
+    assert registry.names("nothing*") == []
 
 
 def test_a_spec_holds_what_the_paper_says_of_the_network() -> None:
@@ -40,11 +43,46 @@ def test_a_spec_holds_what_the_paper_says_of_the_network() -> None:
     assert spec.published.top1 == 78.55
 
 
-def test_an_unknown_name_gets_the_nearest_ones() -> None:
-    with pytest.raises(registry.UnknownBackboneError, match="did you mean parnet_s"):
-        registry.get("parnet-s")
-    with pytest.raises(KeyError, match="backbones list"):
-        registry.get("qqqqqqqq")
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("parnet-s", "parnet_s"),
+        ("ParNet_XL", "parnet_xl"),
+        ("parnets", "parnet_s"),
+        ("parnt_m", "parnet_m"),
+        ("parnet_xxl", "parnet_xl"),
+        ("parnet_large", "parnet_l"),
+        ("parnet_s_relase", "parnet_s_release"),
+        ("prnet_blog_m", "parnet_blog_m"),
+        ("resnet_50", "resnet50"),
+        ("resent50", "resnet50"),
+        ("mobilenet_v3", "mobilenet_v3_large"),
+        ("efficientnet_b0", "efficientnetv2_b0"),
+    ],
+)
+def test_a_misspelt_name_gets_the_nearest_ones(written: str, meant: str) -> None:
+    assert meant in registry.suggestions(written)
+    with pytest.raises(registry.UnknownBackboneError, match=rf"did you mean .*\b{meant}\b"):
+        registry.get(written)
+
+
+@pytest.mark.parametrize(
+    "name", ["vgg16", "densenet121", "convnext_s", "vit_b16", "swin_t", "qqqqqqqq", "s", "", "net"]
+)
+def test_an_unrelated_name_gets_none(name: str) -> None:
+    assert registry.suggestions(name) == []
+    with pytest.raises(KeyError, match="see `parnet-zoo backbones list`"):
+        registry.get(name)
+
+
+def test_a_spec_is_asked_for_as_its_familys_class() -> None:
+    assert registry.get("parnet_s", ParNetSpec).scaling.branches == 3
+    assert registry.get("resnet50", registry.BackboneSpec).family == "baseline"
+    with pytest.raises(registry.SpecError) as caught:
+        registry.get("resnet50", ParNetSpec)
+    assert str(caught.value) == (
+        "resnet50 is of the family 'baseline', whose specs are BaselineSpec, not ParNetSpec"
+    )
 
 
 def test_a_user_registers_a_spec_and_an_alias() -> None:
@@ -63,6 +101,21 @@ def test_a_name_that_is_taken_is_an_error_that_names_both_sides() -> None:
         pytest.raises(registry.DuplicateNameError, match=r"'parnet_s'.* by parnet and by user"),
     ):
         registry.register(ParNetSpec(name="parnet_s", scaling=TINY))
+
+
+class OtherSpec(ParNetSpec):
+    """A spec class of somebody else, who forgot to name the family."""
+
+
+def test_a_family_has_one_class() -> None:
+    with (
+        registry.temporary(),
+        pytest.raises(
+            registry.DuplicateNameError,
+            match="'parnet' is claimed twice: with ParNetSpec by parnet and with OtherSpec by user",
+        ),
+    ):
+        registry.register(OtherSpec(name="mine", scaling=TINY))
 
 
 def test_registrations_are_undone_also_where_they_are_the_first_use_in_a_process() -> None:
@@ -96,6 +149,11 @@ PLUGINS = {
     "leaves_at_once": "raise SystemExit(3)",
     "no_specs": "def specs():\n    return [named('no_specs_a'), 'name']",
     "not_there": "",
+    "family": "class Other(ParNetSpec): pass\ndef specs():\n"
+    "    return [Other(name='family_a', scaling=TINY)]",
+    "mixed": "class Other(ParNetSpec): pass\ndef specs():\n"
+    "    return [named('mixed_a').model_copy(update={'family': 'mixed'}),\n"
+    "            Other(name='mixed_b', family='mixed', scaling=TINY)]",
     "zebra": "def specs():\n    return [named('zebra_a')]",
 }
 
@@ -129,7 +187,8 @@ def test_a_broken_plugin_registers_nothing_and_the_others_all_they_have(
     names, broken = in_process(
         "print(json.dumps([registry.names(), registry.broken_plugins()]))", plugins
     )
-    assert sorted(names) == sorted([*PUBLISHED, "fine_a", "fine_b", "zebra_a"])
+    builtin = set(registry.names())
+    assert set(names) == {*builtin, "fine_a", "fine_b", "zebra_a"}
     reasons = {origin.split("'")[1]: reason for origin, reason in broken.items()}
     fine, same, twice, taken = (
         f"plugin '{name}' of zoo-{name} 1.0" for name in ("fine", "same", "twice", "taken")
@@ -142,6 +201,9 @@ def test_a_broken_plugin_registers_nothing_and_the_others_all_they_have(
         "leaves": "SystemExit: 3",
         "leaves_at_once": "SystemExit: 3",
         "no_specs": "TypeError: it gave str where a BackboneSpec is expected",
+        "family": "the family 'parnet' is claimed twice: with ParNetSpec by parnet and with Other"
+        " by plugin 'family' of zoo-family 1.0",
+        "mixed": "TypeError: it gave specs of two classes for the family 'mixed'",
         "not_there": "AttributeError: module 'zoo_not_there' has no attribute 'specs'",
     }
     assert taken in broken
@@ -167,7 +229,7 @@ def test_the_command_line_lists_what_works_and_names_what_does_not(plugins: dict
     assert done.returncode == 0, done.stderr
     assert all(name in done.stdout for name in [*PUBLISHED, "fine_a", "zebra_a"])
     assert "warning: plugin 'leaves' of zoo-leaves 1.0 is broken: SystemExit: 3" in done.stderr
-    assert len(done.stderr.splitlines()) == 8
+    assert len(done.stderr.splitlines()) == 10
 
 
 def test_specs_are_frozen_and_refuse_unknown_fields() -> None:
@@ -178,24 +240,69 @@ def test_specs_are_frozen_and_refuse_unknown_fields() -> None:
         ParNetSpec.model_validate({"name": "x", "scaling": TINY, "widht": 3})
 
 
-def test_every_spec_round_trips_through_json() -> None:
-    for name in registry.names(hidden=True):
-        spec = registry.get(name)
-        assert type(spec).model_validate_json(spec.model_dump_json()) == spec
-
-
 def test_a_builder_that_cannot_be_imported_is_named() -> None:
     spec = ParNetSpec(name="broken", builder="no_such_module:build", scaling=TINY)
     with pytest.raises(registry.SpecError, match="broken: cannot import 'no_such_module:build'"):
         spec.build()
 
 
+PLAIN = registry.BackboneSpec(name="plain", family="other", builder="some:thing")
+
+
 def test_a_family_without_scaling_or_cost_says_so() -> None:
-    plain = registry.BackboneSpec(name="plain", family="other", builder="some:thing")
-    with pytest.raises(registry.SpecError, match="'other' cannot be scaled"):
-        plain.scaled(width=2)
+    with pytest.raises(registry.SpecError) as caught:
+        PLAIN.scaled(width=2)
+    assert str(caught.value) == "plain: width: the family 'other' cannot be scaled"
     with pytest.raises(registry.SpecError, match="cannot tell its cost"):
-        plain.cost()
+        PLAIN.cost()
+
+
+def test_what_a_family_cannot_do_is_in_one_sentence_of_its_specs() -> None:
+    spec = registry.get("resnet50")
+    assert "no deploy form" in spec.limits
+    with pytest.raises(registry.SpecError) as scaled:
+        spec.scaled(branches=2)
+    assert str(scaled.value).endswith(f"cannot be scaled; {spec.limits}")
+    with pytest.raises(registry.SpecError) as counted:
+        spec.cost()
+    assert str(counted.value).endswith(f"without building it; {spec.limits}")
+
+
+def test_every_network_can_be_set_to_another_resolution_that_it_takes() -> None:
+    spec = registry.get("resnet50")
+    assert spec.scaled() is spec
+    assert spec.scaled(resolution=224) is spec
+    larger = spec.scaled(resolution=320)
+    assert (larger.name, larger.resolution) == ("resnet50+r320", 320)
+    assert larger.model_dump(exclude={"name", "resolution"}) == (
+        spec.model_dump(exclude={"name", "resolution"})
+    )
+    with pytest.raises(registry.SpecError) as caught:
+        spec.scaled(resolution=5000)
+    assert str(caught.value) == (
+        "resnet50: resolution: the number 5000 does not fit; it must be a whole number from 32 to"
+        " 4096"
+    )
+
+
+class StridedSpec(registry.BackboneSpec):
+    """A family that has no scaling rule but a stride."""
+
+    family: str = "strided"
+    builder: str = "some:thing"
+
+    @property
+    def stride(self) -> int:
+        return 32
+
+
+def test_a_resolution_that_a_family_does_not_take_gets_the_nearest_that_it_does() -> None:
+    spec = StridedSpec(name="strided_s")
+    with pytest.raises(registry.SpecError) as caught:
+        spec.scaled(resolution=100)
+    assert str(caught.value) == (
+        "strided_s: resolution: 100 pixels do not fit; the nearest that strided_s takes is 96"
+    )
 
 
 @pytest.mark.parametrize(

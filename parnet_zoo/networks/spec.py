@@ -2,42 +2,59 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, Literal, Self
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, Self, TypeGuard
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    ValidationError,
+    Strict,
     ValidationInfo,
     field_validator,
     model_validator,
 )
 
-from registry import MAX_NAME, BackboneSpec, SpecError
+from parnet_zoo.networks.scalable_spec import (
+    LARGEST,
+    SMALLEST,
+    WIDTH_MULTIPLE,
+    Rescaling,
+    ScalableSpec,
+    check_settings,
+    digits,
+    name_of_parts,
+)
+from registry import SpecError, validated
 
 MAX_BRANCHES = 4
 MIN_WIDTH = 2
 MAX_WIDTH = 8192
 MAX_BLOCKS = 64
-MAX_FACTOR = 64
 STEM_BLOCKS = 2
 PUBLISHED_DEPTHS = (4, 5, 5, 5)
 """Blocks a stream for 1 to 4 branches; the paper's network has the first three."""
-WIDTH_MULTIPLE = 8
-"""Derived channel counts are rounded to a multiple of this."""
-_DIGEST = 12
-"""Hexadecimal digits that stand for the rest of a name that would be too long."""
+
+Width = Annotated[
+    int,
+    Field(
+        ge=MIN_WIDTH,
+        le=MAX_WIDTH,
+        multiple_of=2,
+        json_schema_extra={"x-allowed": f"an even number from {MIN_WIDTH} to {MAX_WIDTH}"},
+    ),
+]
+"""Channels of a stream; even, since a fusion works on two halves."""
+Blocks = Annotated[int, Field(ge=1, le=MAX_BLOCKS)]
+"""Blocks of a stream."""
 
 
 class ScalingSpec(BaseModel):
     """How large one ParNet is. Every field has the paper's meaning (arXiv 2110.07641, section 3).
 
     Attributes:
-        branches: Parallel streams, 1 to 4. Stream b runs at the stem's stride times 2^b.
+        branches: Parallel streams, 1 to 4. Stream b runs at the stem's stride times 2^b. By default
+            as many as there are channels given.
         channels: Channels of each stream, one for each branch, narrowest first.
         final_channels: Channels of the last block, which the head averages.
         depth: Blocks of each stream, one for each branch.
@@ -49,21 +66,31 @@ class ScalingSpec(BaseModel):
         resolution: Height and width in pixels that the network is meant for.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # A text or a truth value is no number, wherever the data comes from; lists do for tuples.
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     branches: int = Field(default=3, ge=1, le=MAX_BRANCHES)
-    channels: tuple[int, ...] = Field(min_length=1, max_length=MAX_BRANCHES)
+    channels: Annotated[
+        tuple[Width, ...], Strict(False), Field(min_length=1, max_length=MAX_BRANCHES)
+    ]
     final_channels: int = Field(ge=1, le=16384)
-    depth: tuple[int, ...] = Field(
-        default_factory=lambda fields: PUBLISHED_DEPTHS[: fields.get("branches", 3)],
-        min_length=1,
-        max_length=MAX_BRANCHES,
-    )
+    depth: Annotated[
+        tuple[Blocks, ...], Strict(False), Field(min_length=1, max_length=MAX_BRANCHES)
+    ] = Field(default_factory=lambda fields: PUBLISHED_DEPTHS[: fields.get("branches", 3)])
     stem: Literal["imagenet", "small"] = "imagenet"
     activation: Literal["silu", "relu"] = "silu"
     dropout: float = Field(default=0.0, ge=0, lt=1)
     in_channels: int = Field(default=3, ge=1, le=64)
-    resolution: int = Field(default=224, ge=8, le=4096)
+    resolution: int = Field(default=224, ge=SMALLEST, le=LARGEST)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_branch_for_each_width(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "branches" not in data:
+            channels = data.get("channels")
+            if _says_branches(channels):
+                return {**data, "branches": len(channels)}
+        return data
 
     @field_validator("channels", "depth")
     @classmethod
@@ -72,29 +99,10 @@ class ScalingSpec(BaseModel):
         if branches is None:  # itself invalid, and reported as such
             return values
         if len(values) != branches:
-            raise ValueError(
+            raise SpecError(
                 f"{len(values)} given for {branches} branches; one number for each branch is needed"
             )
         return values
-
-    @field_validator("channels")
-    @classmethod
-    def _widths_fit(cls, channels: tuple[int, ...]) -> tuple[int, ...]:
-        for width in channels:
-            if width % 2 or not MIN_WIDTH <= width <= MAX_WIDTH:
-                raise ValueError(
-                    f"{width} channels do not fit; each width is an even number from"
-                    f" {MIN_WIDTH} to {MAX_WIDTH}, since a fusion works on two halves"
-                )
-        return channels
-
-    @field_validator("depth")
-    @classmethod
-    def _depths_fit(cls, depth: tuple[int, ...]) -> tuple[int, ...]:
-        for blocks in depth:
-            if not 1 <= blocks <= MAX_BLOCKS:
-                raise ValueError(f"{blocks} blocks do not fit; a stream has 1 to {MAX_BLOCKS}")
-        return depth
 
     @field_validator("resolution")
     @classmethod
@@ -106,9 +114,10 @@ class ScalingSpec(BaseModel):
         if resolution % stride:
             below = resolution // stride * stride
             near = [str(size) for size in (below, below + stride) if size]
-            raise ValueError(
-                f"{resolution} pixels do not fit; this network takes multiples of {stride},"
-                f" the nearest are {' and '.join(near)}"
+            nearest = f"is {near[0]}" if len(near) == 1 else f"are {' and '.join(near)}"
+            raise SpecError(
+                f"{resolution} pixels do not fit; this network takes multiples of {stride}, the"
+                f" nearest {nearest}"
             )
         return resolution
 
@@ -126,6 +135,10 @@ class ScalingSpec(BaseModel):
     def total_depth(self) -> int:
         """Blocks on the longest path from pixels to logits, plus the classifier."""
         return STEM_BLOCKS + longest_path(self.depth) + 1
+
+
+def _says_branches(channels: Any) -> TypeGuard[Sequence[Any]]:
+    return isinstance(channels, list | tuple) and 1 <= len(channels) <= MAX_BRANCHES
 
 
 def total_stride(branches: int, stem: str) -> int:
@@ -149,34 +162,13 @@ def longest_path(depth: tuple[int, ...]) -> int:
     return 1 + max(b + blocks + merges[b] for b, blocks in enumerate(depth))
 
 
-class ParNetSpec(BackboneSpec):
+class ParNetSpec(ScalableSpec):
     """A ParNet in the registry: its name, its source and its scaling."""
 
     family: str = "parnet"
     builder: str = "parnet_zoo.networks.parnet:build"
     coster: str | None = "parnet_zoo.networks.cost:cost"
     scaling: ScalingSpec
-
-    @model_validator(mode="before")
-    @classmethod
-    def _resolution_is_the_scalings(cls, data: Any) -> Any:
-        """Keep one resolution: the scaling's."""
-        if isinstance(data, dict) and "resolution" not in data:
-            scaling = data.get("scaling")
-            if isinstance(scaling, ScalingSpec):
-                return {**data, "resolution": scaling.resolution}
-            if isinstance(scaling, dict) and "resolution" in scaling:
-                return {**data, "resolution": scaling["resolution"]}
-        return data
-
-    @model_validator(mode="after")
-    def _one_resolution(self) -> Self:
-        if self.resolution != self.scaling.resolution:
-            raise ValueError(
-                f"resolution {self.resolution} differs from scaling.resolution"
-                f" {self.scaling.resolution}; give it once, in scaling"
-            )
-        return self
 
     @property
     def stride(self) -> int:
@@ -193,72 +185,82 @@ class ParNetSpec(BackboneSpec):
         """Channels of the streams, then of the final block."""
         return (*self.scaling.channels, self.scaling.final_channels)
 
-    def scaled(self, *, width: float = 1.0, name: str | None = None, **changes: Any) -> Self:
+    @property
+    def stages(self) -> dict[str, int]:
+        """Trainable parameters of each stage: stem_0, ..., stream_0, ..., merge_0, ..., final."""
+        from parnet_zoo.networks.stage_parameters import stage_parameters
+        from parnet_zoo.networks.topology import topology
+
+        return stage_parameters(topology(self.scaling), gate_biases=False)
+
+    def scaled(
+        self,
+        *,
+        width: float = 1.0,
+        multiple: int = WIDTH_MULTIPLE,
+        name: str | None = None,
+        **changes: Any,
+    ) -> Self:
         """Derive a spec: wider, with other branches, at another resolution, or any field changed.
 
-        With other `branches`, channels that are not given follow p_b = p_0 * 2^b and depths
-        are the published 4, 5, 5, 5. The final width stays unless it is given or `width` scales it.
+        With other `branches`, channels that are not given follow p_b = p_0 * 2^b, and depths are
+        the first of those there are; where there are too few, the published 4, 5, 5, 5 go on, and
+        another network's last depth is repeated. The final width stays unless it is given or
+        `width` scales it.
 
         Args:
-            width: Factor for all channels; the results are rounded to multiples of 8.
+            width: Factor for all channels.
+            multiple: What the widths so scaled are rounded to a multiple of, an even number.
             name: Name of the derived spec; by default the old one plus what changed.
             **changes: Fields of `ScalingSpec`.
 
         Raises:
             SpecError: The derived spec is not valid; the message says what fits.
         """
+        check_settings(self, changes, ScalingSpec)
+        rescaling = validated(Rescaling, {"width": width, "multiple": multiple}, self.name)
         channels = changes.get("channels")
-        if "branches" not in changes and isinstance(channels, list | tuple) and channels:
+        if "branches" not in changes and _says_branches(channels):
             changes["branches"] = len(channels)
         old = self.scaling
-        fields = {**_plain(old, width, changes.get("branches")), **changes}
-        with _as_spec_errors(self.name):
-            scaling = ScalingSpec.model_validate(fields)
-            if scaling == old and name is None:
+        fields = {**_plain(old, rescaling, changes.get("branches")), **changes}
+        scaling = validated(ScalingSpec, fields, self.name)
+        if name is None:
+            if scaling == old:
                 return self
-            return type(self)(
-                name=_derived_name(self.name, width, old, scaling) if name is None else name,
-                family=self.family,
-                builder=self.builder,
-                coster=self.coster,
-                source=f"derived from {self.name}",
-                scaling=scaling,
-            )
+            name = _derived_name(self.name, rescaling, old, scaling)
+        return self.with_scaling(scaling, name)
 
 
-def _plain(old: ScalingSpec, width: float, branches: Any) -> dict[str, Any]:
-    """The fields that width and branches alone lead to, not validated."""
-    fields = {**old.model_dump(), **_rescaled_widths(old, width)}
+def _plain(old: ScalingSpec, rescaling: Rescaling, branches: Any) -> dict[str, Any]:
+    """The fields that widths and branches alone lead to, not validated."""
+    channels = tuple(map(rescaling.rounded, old.channels))
+    fields = {
+        **old.model_dump(),
+        "channels": channels,
+        "final_channels": rescaling.rounded(old.final_channels),
+    }
     if isinstance(branches, int) and branches != old.branches and 1 <= branches <= MAX_BRANCHES:
-        first = fields["channels"][0]
         fields["branches"] = branches
-        fields["channels"] = tuple(first * 2**b for b in range(branches))
-        fields["depth"] = PUBLISHED_DEPTHS[:branches]
+        fields["channels"] = tuple(channels[0] * 2**b for b in range(branches))
+        fields["depth"] = _depths(old.depth, branches)
     return fields
 
 
-def _rescaled_widths(old: ScalingSpec, width: float) -> dict[str, Any]:
-    if width == 1.0:
-        return {}
-    if not isinstance(width, int | float) or not 0 < width <= MAX_FACTOR:
-        raise SpecError(f"width {width!r} does not fit; it is a factor between 0 and {MAX_FACTOR}")
-
-    def rounded(channels: int) -> int:
-        return max(WIDTH_MULTIPLE, round(channels * width / WIDTH_MULTIPLE) * WIDTH_MULTIPLE)
-
-    return {
-        "channels": tuple(map(rounded, old.channels)),
-        "final_channels": rounded(old.final_channels),
-    }
+def _depths(old: tuple[int, ...], branches: int) -> tuple[int, ...]:
+    """The old depths for another number of branches."""
+    published = old == PUBLISHED_DEPTHS[: len(old)]
+    more = PUBLISHED_DEPTHS[len(old) :] if published else (old[-1],) * MAX_BRANCHES
+    return (*old, *more)[:branches]
 
 
-def _derived_name(base: str, width: float, old: ScalingSpec, new: ScalingSpec) -> str:
+def _derived_name(base: str, rescaling: Rescaling, old: ScalingSpec, new: ScalingSpec) -> str:
     """The base's name and what changed: width, branches, and all that does not follow from them.
 
     Width, branches and the rest can be read off it again, so no two scalings share a name.
     """
-    plain = _plain(old, width, new.branches)
-    parts = [f"w{_digits(width)}"] if width != 1.0 else []
+    plain = _plain(old, rescaling, new.branches)
+    parts = rescaling.name_parts
     if new.branches != old.branches:
         parts.append(f"b{new.branches}")
     told = {
@@ -267,32 +269,9 @@ def _derived_name(base: str, width: float, old: ScalingSpec, new: ScalingSpec) -
         "depth": "d" + "-".join(map(str, new.depth)),
         "stem": f"stem-{new.stem}",
         "activation": new.activation,
-        "dropout": f"drop{_digits(new.dropout)}",
+        "dropout": f"drop{digits(new.dropout)}",
         "in_channels": f"in{new.in_channels}",
         "resolution": f"r{new.resolution}",
     }
     parts += [part for field, part in told.items() if getattr(new, field) != plain[field]]
-    name = "+".join([base, *parts])
-    if len(name) <= MAX_NAME:
-        return name
-    digest = hashlib.sha256(name.encode()).hexdigest()[:_DIGEST]
-    return f"{name[: MAX_NAME - _DIGEST - 1]}+{digest}"
-
-
-def _digits(number: float) -> str:
-    """The number as short as it can be said without taking it for another."""
-    short = f"{number:g}"
-    return short if float(short) == number else repr(number)
-
-
-@contextmanager
-def _as_spec_errors(name: str) -> Iterator[None]:
-    """Turn what pydantic says into one sentence about the spec of that name."""
-    try:
-        yield
-    except ValidationError as error:
-        sentences = [
-            f"{'.'.join(map(str, item['loc']))}: {item['msg'].removeprefix('Value error, ')}"
-            for item in error.errors()
-        ]
-        raise SpecError(f"{name}: " + "; ".join(sentences)) from error
+    return name_of_parts(base, parts)

@@ -9,16 +9,17 @@ from typing import Any
 from pydantic import ValidationError
 
 from parnet_zoo.recipe.explain import findings_of
-from parnet_zoo.recipe.field_path import FieldPath
 from parnet_zoo.recipe.fields import nearest
 from parnet_zoo.recipe.schema.findings import Finding
 from parnet_zoo.recipe.schema.recipe import RULES_ERROR, Recipe
+from registry.field_path import FieldPath
 
 _STAND_INS: dict[FieldPath, Any] = {
     ("name",): "recipe",
     ("epochs",): 1,
     ("model",): {"name": "parnet_s"},
     ("model", "name"): "parnet_s",
+    ("model", "spec"): {"base": "parnet_s"},
 }
 """Values for required fields that are wrong, so that the rules between the others can be tried."""
 

@@ -9,9 +9,9 @@ from typing import Any, Protocol
 import yaml
 
 from parnet_zoo.recipe.errors import Problem, RecipeError
-from parnet_zoo.recipe.field_path import FieldPath, dotted
 from parnet_zoo.recipe.scalars import Scalar, resolve_scalar
 from parnet_zoo.recipe.source_file import position
+from registry.field_path import FieldPath, dotted
 
 DEEPEST = 12
 """Nesting levels; a recipe has four."""
@@ -99,7 +99,7 @@ class _Reader:
             root = self._value(self._next(), ())
             self._next()  # end of the document
             if isinstance(second := self._next(), yaml.DocumentStartEvent):
-                raise self._fatal(second, (), "a second document begins; a recipe is one document")
+                raise self._fatal(second, (), "a second document begins; keep one to a file")
             if root is not _BROKEN:
                 return replace(self._document, data=root)
         return self._document

@@ -6,11 +6,10 @@ from pathlib import Path
 
 from parnet_zoo.recipe.errors import Problem, RecipeError
 from parnet_zoo.recipe.shipped import shipped_name, shipped_recipes
+from parnet_zoo.recipe.shown_path import from_here, shown_path
 
 NEAR_ENOUGH = 0.5
 """difflib's ratio above which a name counts as a misspelling of another."""
-LONGEST_SHOWN = 300
-"""Characters of a path that a message shows."""
 
 
 def find_recipe(path_or_name: str | Path) -> tuple[Path, str]:
@@ -26,29 +25,16 @@ def find_recipe(path_or_name: str | Path) -> tuple[Path, str]:
     path = Path(text)
     name, shipped = shipped_name(text), shipped_recipes()
     if name in shipped and (text == name or not _exists(path)):
-        return shipped[name], _printable(_from_here(shipped[name]))
+        return shipped[name], shown_path(from_here(shipped[name]))
     if name is None or _exists(path):
-        return path, _printable(text)
+        return path, shown_path(text)
     near = difflib.get_close_matches(name.lower(), shipped, n=1, cutoff=NEAR_ENOUGH)
     hint = f"did you mean {near[0]}? " if near else ""
     message = (
         "there is no such file, and no shipped recipe of that name;"
         f" {hint}shipped recipes: {', '.join(shipped)}"
     )
-    raise RecipeError([Problem(0, 0, _printable(text), "", message)])
-
-
-def _from_here(path: Path) -> str:
-    here = Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)
-
-
-def _printable(text: str) -> str:
-    if not text.strip():
-        return f"recipe {text!r}"
-    if len(text) > LONGEST_SHOWN:
-        text = f"...{text[-LONGEST_SHOWN:]}"
-    return text if text.isprintable() else ascii(text)[1:-1]
+    raise RecipeError([Problem(0, 0, shown_path(text), "", message)])
 
 
 def _exists(path: Path) -> bool:

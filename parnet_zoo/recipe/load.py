@@ -10,15 +10,18 @@ from typing import Any
 
 from parnet_zoo.recipe.check import check
 from parnet_zoo.recipe.document import Document, parse_document
-from parnet_zoo.recipe.english import found
 from parnet_zoo.recipe.errors import Problem, RecipeError
-from parnet_zoo.recipe.field_path import FieldPath, dotted
 from parnet_zoo.recipe.fields import required_keys
 from parnet_zoo.recipe.find import find_recipe
+from parnet_zoo.recipe.inline_spec import InlinedSpec, inline_spec
 from parnet_zoo.recipe.overrides import Override, apply, parse_overrides
+from parnet_zoo.recipe.schema.backbone import SPEC
 from parnet_zoo.recipe.schema.findings import Finding
 from parnet_zoo.recipe.schema.recipe import Recipe
 from parnet_zoo.recipe.source_file import read_source
+from parnet_zoo.recipe.spec_document import spec_problem
+from registry.english import found
+from registry.field_path import FieldPath, dotted
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,16 @@ class LoadedRecipe:
         Returns:
             `dogcat.yaml:9:9 data.root` or `--set data.root`.
         """
-        place = self._origins.problem(Finding(tuple(name.split(".")), ""))
-        return str(place).removesuffix(": ")
+        return str(self.problem(name, "")).removesuffix(": ")
+
+    def problem(self, name: str, message: str) -> Problem:
+        """A mistake that only shows later, at the place where the field's value comes from.
+
+        Args:
+            name: Dotted, such as `batch_size`.
+            message: What is wrong with it.
+        """
+        return self._origins.problem(Finding(tuple(name.split(".")), message))
 
 
 def load_recipe(
@@ -56,9 +67,10 @@ def load_recipe(
         path_or_name: A YAML file, or the name of a shipped recipe such as `dogcat`.
         overrides: Texts such as `optimizer.learning_rate=1e-3`, as `--set` takes them.
         **changes: Top-level fields by name (a section changes the keys that it has), and
-            `image_size`, `model` and `data` for `model.resolution`, `model.name` and `data.root`.
-            They win over `overrides`. None means "not given" for these three, `epochs` and
-            `batch_size`, as with flags of the command line.
+            `image_size`, `model`, `data` and `weights` for `model.resolution`, `model.name` (or
+            `model.spec`, for a YAML file), `data.root` and `model.weights`. They win over
+            `overrides`. None means "not given" for these four, `epochs` and `batch_size`, as with
+            flags of the command line.
 
     Raises:
         RecipeError: The file cannot be read, or the recipe is wrong: one line for each mistake.
@@ -67,20 +79,22 @@ def load_recipe(
     document = parse_document(read_source(path, shown), shown)
     settings = [overrides] if isinstance(overrides, str) else list(overrides)
     known, problems = parse_overrides(settings, changes)
-    origins = _Origins(document, {override.path: override.label for override in known})
-    data = _with_overrides(document, known, problems)
-    result = check(data, document.broken)
+    data, spec = _with_overrides(document, known, problems, path.parent)
+    labels = {override.path: override.label for override in known if not override.implied}
+    origins = _Origins(document, labels, spec.document)
+    result = check(data, document.broken | spec.broken)
     if isinstance(result, list):
         problems += [origins.problem(finding) for finding in result]
-    problems += document.problems
+    problems += [*document.problems, *spec.problems]
     if problems or isinstance(result, list):
         raise RecipeError(problems)
     return LoadedRecipe(result, path, origins)
 
 
 def _with_overrides(
-    document: Document, overrides: list[Override], problems: list[Problem]
-) -> dict[str, Any]:
+    document: Document, overrides: list[Override], problems: list[Problem], folder: Path
+) -> tuple[dict[str, Any], InlinedSpec]:
+    """The recipe as it is meant, and the spec file that is in it."""
     if not isinstance(document.data, dict):
         if not document.problems:
             what = "the file is empty" if document.data is None else f"{found(document.data)} found"
@@ -89,9 +103,15 @@ def _with_overrides(
             document.problems.append(Problem(line, column, document.name, "", message))
         raise RecipeError([*problems, *document.problems])
     data = copy.deepcopy(document.data)
+    if not any(override.path == SPEC for override in overrides):
+        spec = inline_spec(data, folder, document.position(SPEC), document.name)
+    else:  # the file's own network is not wanted
+        spec = InlinedSpec()
     for override in overrides:
         apply(override, data)
-    return data
+        if override.path == SPEC:
+            spec = inline_spec(data, None, (0, 0), override.label)
+    return data, spec
 
 
 @dataclass(frozen=True)
@@ -100,9 +120,14 @@ class _Origins:
 
     document: Document
     overridden: Mapping[FieldPath, str]
+    spec: Document | None
 
     def problem(self, finding: Finding) -> Problem:
-        """A finding, at the override that caused it or else at its place in the file."""
+        """A finding, at the override that caused it or else at its place in its file."""
+        if self.spec is not None and self._in_spec_file(finding.path):
+            return spec_problem(
+                self.spec, finding.path[len(SPEC) :], finding.message, at_key=finding.at_key
+            )
         for read in finding.reads or (finding.path,):
             override = self._override(read)
             if override is not None:
@@ -115,6 +140,10 @@ class _Origins:
         line, column = at(finding.path)
         name = dotted(finding.path)
         return Problem(line, column, self.document.name, name, finding.message)
+
+    def _in_spec_file(self, path: FieldPath) -> bool:
+        inside = len(path) > len(SPEC) and path[: len(SPEC)] == SPEC
+        return inside and len(self._override(path) or ()) <= len(SPEC)
 
     def _override(self, path: FieldPath) -> FieldPath | None:
         for end in range(len(path), 0, -1):

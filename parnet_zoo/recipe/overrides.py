@@ -10,17 +10,22 @@ from typing import Any
 
 from parnet_zoo.recipe.document import parse_document
 from parnet_zoo.recipe.errors import Problem, RecipeError
-from parnet_zoo.recipe.field_path import FieldPath, dotted
-from parnet_zoo.recipe.fields import NEAR_ENOUGH, field_schema, keys, unknown_key
+from parnet_zoo.recipe.fields import field_schema, keys, unknown_key
 from parnet_zoo.recipe.scalars import resolve_scalar
+from parnet_zoo.recipe.spec_document import is_spec_file
+from registry.field_path import FieldPath, dotted
+from registry.schema_fields import NEAR_ENOUGH
 
 SET = "--set"
 SHORTHANDS: dict[str, FieldPath] = {
     "image_size": ("model", "resolution"),
     "model": ("model", "name"),
     "data": ("data", "root"),
+    "weights": ("model", "weights"),
 }
 """Keyword arguments, and flags of the command line, that are fields inside a section."""
+NETWORK: tuple[FieldPath, FieldPath] = (("model", "name"), ("model", "spec"))
+"""The two ways to say which network; `model` as a keyword or flag is either."""
 OPTIONAL_FLAGS = frozenset({*SHORTHANDS, "epochs", "batch_size"})
 """Keyword arguments for which None means that the flag was not given."""
 _LONGEST_LABEL = 40
@@ -34,11 +39,13 @@ class Override:
         path: The field.
         value: Plain data.
         label: What messages call it instead of a position in the file: `--set` or `epochs=0`.
+        implied: Whether nobody wrote it, but it follows from one that somebody did.
     """
 
     path: FieldPath
     value: Any
     label: str
+    implied: bool = False
 
 
 def parse_overrides(
@@ -48,7 +55,8 @@ def parse_overrides(
 
     Args:
         settings: Texts such as `optimizer.learning_rate=1e-3` or `model.scaling.channels=[24, 48]`.
-        changes: Top-level fields by name, and the shorthands `image_size`, `model` and `data`.
+        changes: Top-level fields by name, and the shorthands `image_size`, `model`, `data` and
+            `weights`.
 
     Returns:
         The overrides in the order in which they apply, and what cannot be one.
@@ -64,7 +72,25 @@ def parse_overrides(
         overrides.extend(_from_keyword(keyword, value))
     known = [override for override in overrides if field_schema(override.path) is not None]
     problems.extend(_unknown(override) for override in overrides if override not in known)
-    return known, problems
+    return _with_implied(known), problems
+
+
+def _with_implied(overrides: list[Override]) -> list[Override]:
+    """A network from outside takes the place of the file's, whichever of the two ways is used.
+
+    One's own spec is taken as it is: how the file scales its network says nothing about this one.
+    """
+    every = [
+        Override(("model", "scaling"), None, override.label, implied=True)
+        for override in overrides
+        if override.path == NETWORK[1] and override.value is not None
+    ]
+    for override in overrides:
+        every.append(override)
+        if override.path in NETWORK and override.value is not None:
+            [other] = [path for path in NETWORK if path != override.path]
+            every.append(Override(other, None, override.label, implied=True))
+    return every
 
 
 def apply(override: Override, data: dict[str, Any]) -> None:
@@ -112,6 +138,8 @@ def _from_keyword(keyword: str, value: Any) -> Iterator[Override]:
     path: FieldPath = (keyword,)
     if keyword in SHORTHANDS and not isinstance(plain, dict):
         path = SHORTHANDS[keyword]
+        if path in NETWORK and is_spec_file(plain):
+            path = NETWORK[1]
     shown = str(value) if len(str(value)) <= _LONGEST_LABEL else "..."
     yield from _leaves(path, plain, f"{keyword}={shown if shown.isprintable() else '...'}")
 

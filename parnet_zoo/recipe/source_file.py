@@ -1,4 +1,4 @@
-"""Reading a recipe's text from a file that may be anything."""
+"""Reading a YAML text from a file that may be anything."""
 
 import os
 import stat
@@ -10,12 +10,13 @@ LARGEST_FILE = 64 * 1024
 """Bytes; a recipe has about 3,000."""
 
 
-def read_source(path: Path, name: str) -> str:
-    """The text of a recipe file.
+def read_source(path: Path, name: str, kind: str = "recipe") -> str:
+    """The text of a recipe or of another file like it.
 
     Args:
         path: The file.
         name: What messages call it.
+        kind: What it should be.
 
     Raises:
         RecipeError: It is missing, no regular file, too large, or no UTF-8 text.
@@ -24,7 +25,7 @@ def read_source(path: Path, name: str) -> str:
         # A named pipe would block an ordinary open until somebody writes to it.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
         try:
-            data = _first_bytes(descriptor, name)
+            data = _first_bytes(descriptor, name, kind)
         finally:
             os.close(descriptor)
     except FileNotFoundError:
@@ -33,16 +34,16 @@ def read_source(path: Path, name: str) -> str:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise _refused(name, f"cannot be read: {reason}") from None
     if len(data) > LARGEST_FILE:
-        raise _refused(name, f"is larger than {LARGEST_FILE // 1024} KiB, so it is no recipe")
+        raise _refused(name, f"is larger than {LARGEST_FILE // 1024} KiB, so it is no {kind}")
     return _decoded(data, name)
 
 
-def _first_bytes(descriptor: int, name: str) -> bytes:
+def _first_bytes(descriptor: int, name: str, kind: str) -> bytes:
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISDIR(mode):
-        raise _refused(name, "is a folder; give a recipe file in YAML")
+        raise _refused(name, f"is a folder; give a {kind} file in YAML")
     if not stat.S_ISREG(mode):
-        raise _refused(name, "is not a regular file; give a recipe file in YAML")
+        raise _refused(name, f"is not a regular file; give a {kind} file in YAML")
     with os.fdopen(descriptor, "rb", closefd=False) as file:
         return file.read(LARGEST_FILE + 1)
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from parnet_zoo.recipe.field_path import FieldPath
+from registry.field_path import FieldPath
 
 
 @dataclass(frozen=True)

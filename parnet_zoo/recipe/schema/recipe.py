@@ -24,6 +24,7 @@ from parnet_zoo.recipe.schema.optimizer import OptimizerSection
 from parnet_zoo.recipe.schema.register import RegisterSection
 from parnet_zoo.recipe.schema.rules import (
     check_data,
+    check_freeze,
     check_optimizer,
     check_scaling,
     check_schedule,
@@ -133,9 +134,11 @@ with warnings.catch_warnings():
             yield from check_data(self.data)
             yield from check_scaling(self.model.scaling)
             try:
-                backbone_of(self.model)
+                spec = backbone_of(self.model)
             except BackboneMisfitError as error:
                 yield from error.findings
+            else:
+                yield from check_freeze(self.model, spec)
 
         def spec(self) -> BackboneSpec:
             """The network's spec: the registered one, rescaled and at the recipe's resolution."""

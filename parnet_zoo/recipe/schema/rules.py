@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 
+from parnet_zoo.networks.stages import HEAD, stages_matching
 from parnet_zoo.recipe.schema.data import DataSection
 from parnet_zoo.recipe.schema.findings import Finding
+from parnet_zoo.recipe.schema.model import ModelSection
 from parnet_zoo.recipe.schema.optimizer import OptimizerSection
 from parnet_zoo.recipe.schema.scaling import ScalingSection
 from parnet_zoo.recipe.schema.schedule import ScheduleSection
+from registry import BackboneSpec, SpecError
 
 
 def check_schedule(schedule: ScheduleSection, epochs: int) -> Iterator[Finding]:
@@ -54,12 +57,34 @@ def check_data(data: DataSection) -> Iterator[Finding]:
 
 
 def check_scaling(scaling: ScalingSection | None) -> Iterator[Finding]:
-    """Channels are given once."""
-    if scaling is None or scaling.width is None or scaling.channels is None:
+    """Channels are given once, and rounded where they are computed."""
+    if scaling is None:
         return
-    width = ("model", "scaling", "width")
-    yield Finding(
-        width,
-        "width and channels both set the channels; keep one of the two",
-        (width, ("model", "scaling", "channels")),
+    width, channels, multiple = (
+        ("model", "scaling", key) for key in ("width", "channels", "multiple")
     )
+    if scaling.width is not None and scaling.channels is not None:
+        message = "width and channels both set the channels; keep one of the two"
+        yield Finding(width, message, (width, channels))
+    if scaling.multiple is not None and scaling.width is None:
+        message = "it rounds what width gives; give width too, or remove it"
+        yield Finding(multiple, message, (multiple, width))
+
+
+def check_freeze(model: ModelSection, spec: BackboneSpec) -> Iterator[Finding]:
+    """The frozen stages exist, and something is left to train.
+
+    A family that does not tell its stages from the spec is asked when it is built.
+    """
+    freeze, name = ("model", "freeze"), ("model", "name")
+    stages = (*spec.stages, HEAD)
+    frozen: set[str] = set()
+    for index, word in enumerate(model.freeze if spec.stages else ()):
+        try:
+            frozen.update(stages_matching(word, stages, spec.name))
+        except SpecError as error:
+            place = (*freeze, index)
+            yield Finding(place, str(error), (place, name, ("model", "scaling")))
+    if frozen.issuperset(stages):
+        message = "with all of it frozen, nothing is left to train; leave out head"
+        yield Finding(freeze, message, (freeze, name))

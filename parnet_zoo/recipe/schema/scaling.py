@@ -4,11 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, Strict
 
-from parnet_zoo.networks.spec import MAX_BRANCHES
+from parnet_zoo.networks.scalable_spec import MAX_MULTIPLE
+from parnet_zoo.networks.spec import MAX_BRANCHES, Blocks, Width
 from parnet_zoo.recipe.schema.section import Section
-
-Width = Annotated[int, Field(ge=2, le=8192)]
-Blocks = Annotated[int, Field(ge=1, le=64)]
 
 
 class ScalingSection(Section):
@@ -22,7 +20,15 @@ class ScalingSection(Section):
         default=None,
         gt=0,
         le=64,
-        description="Factor on all channel counts; results are rounded to multiples of 8.",
+        description="Factor on all channel counts; results are rounded to multiples of `multiple`.",
+    )
+    multiple: int | None = Field(
+        default=None,
+        ge=2,
+        le=MAX_MULTIPLE,
+        multiple_of=2,
+        json_schema_extra={"x-allowed": f"an even number from 2 to {MAX_MULTIPLE}, or null"},
+        description="What `width` rounds to multiples of; null means 8.",
     )
     branches: int | None = Field(
         default=None, ge=1, le=MAX_BRANCHES, description="Parallel streams."
@@ -32,8 +38,8 @@ class ScalingSection(Section):
         | None
     ) = Field(
         default=None,
-        description="Channels of each stream, even numbers, one for each branch; with other"
-        " `branches` and no `channels`, each stream has twice the one before it.",
+        description="Channels of each stream, one for each branch; with other `branches` and no"
+        " `channels`, each stream has twice the one before it.",
     )
     final_channels: int | None = Field(
         default=None, ge=1, le=16384, description="Channels of the last block."

@@ -13,7 +13,9 @@ def found(value: Any) -> str:
     if isinstance(value, str):
         return f'the text "{_printable(_cut(value))}"'
     if isinstance(value, int | float):
-        return f"the number {_cut(repr(value))}"
+        # Python refuses to print very long numbers.
+        long = isinstance(value, int) and abs(value) >= 10**LONGEST_SHOWN
+        return f"a number of more than {LONGEST_SHOWN} digits" if long else f"the number {value!r}"
     if isinstance(value, list | tuple):
         return f"a list of {len(value)}"
     if isinstance(value, dict):
@@ -39,8 +41,8 @@ def allowed(schema: dict[str, Any]) -> str:
     if kind == "array":
         return _list(schema)
     section = f"a section with the keys {', '.join(schema.get('properties', ()))}"
-    words = {"object": section, "boolean": "true or false", "null": "null"}
-    return words.get(kind, "a text")
+    words = {"object": section, "boolean": "true or false", "null": "null", "string": "a text"}
+    return words.get(kind, "any value")
 
 
 def _range(schema: dict[str, Any]) -> str:

@@ -1,16 +1,16 @@
-"""Where in a recipe a value stands: `("model", "scaling", "channels", 1)`."""
+"""Where in nested data a value stands: `("scaling", "channels", 1)`."""
 
 import re
 
 FieldPath = tuple[str | int, ...]
-"""Keys, and indices of list items, from the top of the recipe down."""
+"""Keys, and indices of list items, from the top down."""
 
 _PLAIN_KEY = re.compile(r"[\w-]{1,60}")
 _SHOWN_KEY = 60
 
 
 def dotted(path: FieldPath) -> str:
-    """The path as people write it: `model.scaling.channels[1]`.
+    """The path as people write it: `scaling.channels[1]`.
 
     A key that could spoil the line it is printed on (spaces, line ends, great length) is quoted and
     cut.
