@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal
 
+from parnet_zoo.networks.cost_parts import CostPart, resolution_to_count, total_cost
+from parnet_zoo.networks.deploy_cost import deploy_block_cost
 from parnet_zoo.networks.spec import ParNetSpec, ScalingSpec
 from parnet_zoo.networks.topology import BlockPlan, topology
-from registry import Cost, SpecError
+from registry import Cost
 
 Form = Literal["training", "deploy"]
-FLOAT32_BYTES = 4
 
 
 def cost(
@@ -37,28 +36,15 @@ def cost(
     Raises:
         SpecError: The network does not take that resolution.
     """
-    size = spec.resolution if resolution is None else resolution
-    if not spec.fits(size):
-        raise SpecError(
-            f"{spec.name} takes sizes that are multiples of {spec.stride}, not {size};"
-            f" the nearest is {spec.nearest_resolution(size)}"
-        )
+    size = resolution_to_count(spec, resolution)
     count = _training_block if form == "training" else _deploy_block
     parts = [count(plan, size // plan.scale) for plan in topology(spec.scaling).blocks]
     if num_classes is not None:
         parts.append(_head(spec.scaling, num_classes, form))
-    return _total(parts)
+    return total_cost(parts)
 
 
-@dataclass(frozen=True)
-class _Part:
-    parameters: int = 0
-    non_trainable: int = 0
-    multiply_adds: int = 0
-    activations: int = 0
-
-
-def _training_block(plan: BlockPlan, side: int) -> _Part:
+def _training_block(plan: BlockPlan, side: int) -> CostPart:
     """Blocks.py in numbers; `side` is the output's height and width."""
     reads, gives, before = plan.joined_channels, plan.out_channels, side * plan.stride
     area, area_before = side * side, before * before
@@ -76,7 +62,7 @@ def _training_block(plan: BlockPlan, side: int) -> _Part:
         norms += reads
         # two BatchNorms, interleaved; two halves, shuffled
         activations += 2 * area_before * reads + 2 * area * gives
-    return _Part(
+    return CostPart(
         parameters=11 * weights + 2 * norms,
         non_trainable=2 * norms,
         multiply_adds=10 * weights * area + weights,
@@ -84,39 +70,11 @@ def _training_block(plan: BlockPlan, side: int) -> _Part:
     )
 
 
-def _deploy_block(plan: BlockPlan, side: int) -> _Part:
-    """Deploy_form.py in numbers."""
-    reads, gives, before = plan.joined_channels, plan.out_channels, side * plan.stride
-    area, area_before = side * side, before * before
-    weights = reads * gives // plan.groups
-    parameters = 10 * weights + gives
-    multiply_adds = 9 * weights * area + weights
-    activations = 3 * area * gives + reads + gives  # convolution, gated, activated; the gate
-    if plan.stride > 1:
-        activations += (before + 2) ** 2 * reads
-    if plan.kind == "stream":
-        parameters += 3 * gives  # the gate's bias, the identity's scale and shift
-        multiply_adds += 2 * gives
-        activations += area * gives + 2 * gives
-    if plan.kind == "fusion":
-        parameters += 2 * reads
-        multiply_adds += area_before * reads
-        # scaled and shifted, sliced, joined to halves; the halves of the output joined
-        activations += 3 * area_before * reads + area * gives
-    return _Part(parameters, 0, multiply_adds, activations)
+def _deploy_block(plan: BlockPlan, side: int) -> CostPart:
+    return deploy_block_cost(plan, side, padding=2)
 
 
-def _head(scaling: ScalingSpec, num_classes: int, form: Form) -> _Part:
+def _head(scaling: ScalingSpec, num_classes: int, form: Form) -> CostPart:
     weights = scaling.final_channels * num_classes
     pooled = scaling.final_channels * (2 if form == "training" else 1)  # dropout keeps a copy
-    return _Part(weights + num_classes, 0, weights, pooled + num_classes)
-
-
-def _total(parts: Iterable[_Part]) -> Cost:
-    parts = list(parts)
-    return Cost(
-        parameters=sum(part.parameters for part in parts),
-        non_trainable=sum(part.non_trainable for part in parts),
-        multiply_adds=sum(part.multiply_adds for part in parts),
-        activation_bytes=FLOAT32_BYTES * sum(part.activations for part in parts),
-    )
+    return CostPart(weights + num_classes, 0, weights, pooled + num_classes)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+Padding = Literal["around", "after"]
+"""Where a 3x3 convolution with stride 2 pads by one pixel: on all sides, or at bottom and right."""
 
 
 class Affine(NamedTuple):
@@ -32,26 +34,32 @@ def fold_batch_norm(
     return Affine(scale, beta - mean * scale)
 
 
-def normalised(kernel: Array, norm: Affine) -> Convolution:
-    """A bias-free convolution followed by a BatchNorm, as one convolution."""
-    return Convolution(kernel * norm.scale, norm.shift)
+def normalised(convolution: Convolution, norm: Affine) -> Convolution:
+    """A convolution followed by a BatchNorm, as one convolution."""
+    kernel, bias = convolution
+    return Convolution(kernel * norm.scale, bias * norm.scale + norm.shift)
 
 
-def as_3x3(pointwise: Array, stride: int) -> Array:
-    """A 1x1 kernel as the 3x3 kernel, padded by 1 all around, that does the same.
+def as_3x3(pointwise: Array, stride: int, padding: Padding = "around") -> Array:
+    """A 1x1 kernel as the padded 3x3 kernel that does the same.
 
     At stride 2 the 1x1 convolution reads the average of the 2x2 pixels that it stands on. A 3x3
-    window padded by 1 begins one pixel before them, so they lie on its rows and columns 1 and 2.
+    window padded all around begins one pixel before them, so they lie on its rows and columns 1 and
+    2; padded at bottom and right only, as by Keras' "same" at even sizes, on rows and columns 0 and
+    1.
     """
     kernel = np.zeros((3, 3, *pointwise.shape[2:]))
     if stride == 1:
         kernel[1, 1] = pointwise[0, 0]
     else:
-        kernel[1:3, 1:3] = pointwise[0, 0] / 4
+        first = 1 if padding == "around" else 0
+        kernel[first : first + 2, first : first + 2] = pointwise[0, 0] / 4
     return kernel
 
 
-def merged(dense: Convolution, pointwise: Convolution, stride: int) -> Convolution:
+def merged(
+    dense: Convolution, pointwise: Convolution, stride: int, padding: Padding = "around"
+) -> Convolution:
     """The sum of a 3x3 and a (pooled) 1x1 convolution, as one 3x3 convolution."""
-    kernel = dense.kernel + as_3x3(pointwise.kernel, stride)
+    kernel = dense.kernel + as_3x3(pointwise.kernel, stride, padding)
     return Convolution(kernel, dense.bias + pointwise.bias)

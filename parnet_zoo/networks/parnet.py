@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 from keras import layers
 
+from parnet_zoo.networks.backbone import Backbone
 from parnet_zoo.networks.blocks import block
+from parnet_zoo.networks.dtype_policy import dtype_policy
+from parnet_zoo.networks.input_size import image_shape_of
+from parnet_zoo.networks.memory import refuse_what_does_not_fit
 from parnet_zoo.networks.spec import ParNetSpec, ScalingSpec
 from parnet_zoo.networks.topology import IMAGE, Topology, topology
 
 
 @keras.saving.register_keras_serializable(package="parnet_zoo")
-class ParNet(keras.Model):
+class ParNet(Backbone):
     """ParNet ("Non-deep Networks", arXiv 2110.07641) in training form, channels last.
 
     Headless it gives the final block's map (n, h / stride, w / stride, final_channels) and is a
-    backbone for keras-cv and KerasHub; with `num_classes` it gives logits (n, num_classes), always
-    in float32.
+    backbone for keras-cv and KerasHub; with `num_classes` it gives logits (n, num_classes), in
+    float32 also where the rest computes in half precision.
 
     Args:
         scaling: Widths, depths, branches and the rest, as a `ScalingSpec` or its dictionary.
@@ -27,6 +32,11 @@ class ParNet(keras.Model):
             multiples of the total stride.
         name: Name of the model.
         trainable: Whether its weights are.
+        dtype: Keras dtype policy of its layers; the one in force by default.
+
+    Raises:
+        SpecError: `image_shape` does not fit, or images of such a size are given to the model; the
+            message gives the nearest size that does.
 
     Example:
         >>> model = registry.get("parnet_s").build(num_classes=10)
@@ -42,57 +52,36 @@ class ParNet(keras.Model):
         image_shape: tuple[int | None, int | None, int] | None = None,
         name: str = "parnet",
         trainable: bool = True,
+        dtype: Any = None,
     ) -> None:
         scaling = ScalingSpec.model_validate(scaling)
-        shape = tuple(image_shape or (None, None, scaling.in_channels))
+        shape = image_shape_of(
+            image_shape, channels=scaling.in_channels, stride=scaling.total_stride, name=name
+        )
         wiring = topology(scaling)
-        image = keras.Input(shape, name=IMAGE)
-        maps = _draw(wiring, image, scaling.activation)
-        outputs = maps[wiring.blocks[-1].name]
-        if num_classes is not None:
-            outputs = _head(outputs, scaling.dropout, num_classes)
-        super().__init__(inputs=image, outputs=outputs, name=name, trainable=trainable)
-        self.scaling = scaling
-        self.num_classes = num_classes
-        self.image_shape = shape
-        self.topology = wiring
-        self._maps = {name: maps[last] for name, last in wiring.stages.items()}
+        with dtype_policy(dtype):
+            image = keras.Input(shape, name=IMAGE)
+            maps = _draw(wiring, image, scaling.activation)
+            outputs = maps[wiring.blocks[-1].name]
+            if num_classes is not None:
+                outputs = _head(outputs, scaling.dropout, num_classes)
+            super().__init__(
+                scaling=scaling,
+                num_classes=num_classes,
+                topology=wiring,
+                maps=maps,
+                outputs=outputs,
+                image=image,
+                stride=scaling.total_stride,
+                name=name,
+                trainable=trainable,
+            )
 
-    @property
-    def stage_outputs(self) -> dict[str, Any]:
-        """Every named stage (stem_0, stream_1, merge_2, final, ...) as a symbolic feature map."""
-        return dict(self._maps)
+    def draw_deploy_form(self, outputs: Sequence[str] | None = None) -> keras.Model:
+        """Its deploy form; see `parnet_zoo.networks.deploy_form.to_deploy_form`."""
+        from parnet_zoo.networks.parnet_deploy import draw_parnet_deploy
 
-    @property
-    def pyramid_outputs(self) -> dict[str, Any]:
-        """KerasHub's feature pyramid: {"P3": symbolic map with stride 8, ...}."""
-        ends = {last: stage for stage, last in self.topology.stages.items()}
-        return {f"P{n}": self._maps[ends[last]] for n, last in self.topology.pyramid.items()}
-
-    @property
-    def pyramid_level_inputs(self) -> dict[str, str]:
-        """keras-cv's feature pyramid: {"P3": name of the layer with stride 8, ...}."""
-        return {
-            level: output._keras_history.operation.name
-            for level, output in self.pyramid_outputs.items()
-        }
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {
-            "scaling": self.scaling.model_dump(mode="json"),
-            "num_classes": self.num_classes,
-            "image_shape": self.image_shape,
-            "name": self.name,
-            "trainable": self.trainable,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> ParNet:
-        """Rebuild from `get_config`."""
-        del custom_objects  # the network is made of registered layers only
-        shape = config.get("image_shape")
-        return cls(**{**config, "image_shape": tuple(shape) if shape else None})
+        return draw_parnet_deploy(self, outputs)
 
 
 def build(spec: ParNetSpec, *, num_classes: int | None = None, **options: Any) -> ParNet:
@@ -103,6 +92,9 @@ def build(spec: ParNetSpec, *, num_classes: int | None = None, **options: Any) -
         num_classes: Classes of the head, or None for the backbone alone.
         **options: Further arguments of `ParNet`, e.g. `image_shape`.
     """
+    dtype = keras.dtype_policies.get(options.get("dtype")).variable_dtype
+    shape = options.get("image_shape")
+    refuse_what_does_not_fit(spec, num_classes=num_classes, dtype=dtype, image_shape=shape)
     # Keras forbids some characters of derived names, as in `parnet_s+w1.25`, in its scopes.
     name = spec.name.replace("+", "_")
     return ParNet(scaling=spec.scaling, num_classes=num_classes, **{"name": name, **options})
@@ -120,4 +112,5 @@ def _head(x: Any, dropout: float, num_classes: int) -> Any:
     x = layers.GlobalAveragePooling2D(name="head_pool")(x)
     x = layers.Dropout(dropout, name="head_dropout")(x)
     # Logits in half precision lose accuracy in the softmax and are hardly cheaper.
-    return layers.Dense(num_classes, dtype="float32", name="head_logits")(x)
+    dtype = "float64" if x.dtype == "float64" else "float32"
+    return layers.Dense(num_classes, dtype=dtype, name="head_logits")(x)
