@@ -1,4 +1,41 @@
 """ParNet and its relatives: specs drawn as Keras graphs.
 
-Importing this package imports no framework; the modules that build networks do.
+Importing this package imports no framework; the modules that build networks do. Its Keras classes
+are registered, so that `keras.saving.load_model` finds them, as soon as both this package and Keras
+are imported, in either order.
 """
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+
+import wrapt
+
+# What networks are drawn with, by module. The classes among it register themselves with Keras.
+_DRAWN_WITH = {
+    "batch_norm": "BatchNorm",
+    "halves_conv": "HalvesConv2D",
+    "interleave": "Interleave",
+    "backbone": "Backbone",
+    "blocks": "block",
+    "parnet": "ParNet",
+    "blog_blocks": "blog_block",
+    "blog": "ParNetBlog",
+    "baseline_network": "Baseline",
+}
+
+
+def _register_classes(_: ModuleType) -> None:
+    """Import every module that registers classes."""
+    begun = {name: sys.modules.get(f"{__name__}.{name}") for name in _DRAWN_WITH}
+    # Where one of them was imported first, it is what imports Keras, and the others would find it
+    # half done: its own hook comes back here when it is whole.
+    if all(module is None or hasattr(module, _DRAWN_WITH[name]) for name, module in begun.items()):
+        for name in _DRAWN_WITH:
+            import_module(f"{__name__}.{name}")
+
+
+for _module in ("keras", *(f"{__name__}.{name}" for name in _DRAWN_WITH)):
+    wrapt.register_post_import_hook(_register_classes, _module)
