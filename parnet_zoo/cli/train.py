@@ -20,10 +20,20 @@ def train(
     data: Annotated[
         Path | None, typer.Option(help="Folder with train/CLASS/* and perhaps test/CLASS/*.")
     ] = None,
-    model: Annotated[str | None, typer.Option(help="Backbone, e.g. parnet_m.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Backbone, e.g. parnet_m, or a spec file.")
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs.")] = None,
     image_size: Annotated[int | None, typer.Option(help="Height and width in pixels.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images a step.")] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SOURCE",
+            help="Weights to start from: a file, runs:/RUN_ID, models:/NAME/3 or"
+            " models:/NAME@champion.",
+        ),
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", help="Any field, e.g. optimizer.learning_rate=1e-3; repeatable."),
@@ -43,6 +53,7 @@ def train(
         "epochs": epochs,
         "image_size": image_size,
         "batch_size": batch_size,
+        "weights": weights,
     }
     changes = {name: value for name, value in given.items() if value is not None}
     try:
@@ -61,7 +72,9 @@ def train(
 def _as_typed(error: RecipeError, changes: dict[str, Any]) -> RecipeError:
     """Name a flag as it was typed, where Python would have a keyword."""
     typed = {
-        f"{name}={value}": f"--{name.replace('_', '-')} {value}" for name, value in changes.items()
+        f"{name}={shown}": f"--{name.replace('_', '-')} {value}"
+        for name, value in changes.items()
+        for shown in (value, "...")  # long values are cut
     }
     return type(error)(
         replace(problem, source=typed.get(problem.source, problem.source))

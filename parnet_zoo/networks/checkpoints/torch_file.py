@@ -13,7 +13,10 @@ from __future__ import annotations
 import io
 import math
 import pickle
+import pickletools
+import struct
 import zipfile
+import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
@@ -22,7 +25,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from parnet_zoo.machine_memory import machine_memory
 from parnet_zoo.networks.checkpoints.errors import CheckpointError
+from parnet_zoo.networks.checkpoints.printable import printable
 
 LARGEST_PICKLE = 16 * 2**20
 """Bytes of the description; ParNet's has about 60,000."""
@@ -31,6 +36,12 @@ MOST_TENSORS, SPARE_TENSORS = 4, 64 * 2**20
 """All tensors together may take so many times the file's bytes, and so many more: weights that are
 shared are named twice, but not thousands of times."""
 MOST_DIMENSIONS = 64
+MOST_TUPLES = 20_000
+"""ParNet's description has about 1,400. They may lie in each other, and to look such a key up
+Python goes down into all of them at once, until its stack is used up and the process ends."""
+MOST_MEMORISED = 10**6
+"""ParNet's description has about 4,000. Python makes room for as many as the largest number that a
+description gives to one."""
 
 _DTYPES = {
     "DoubleStorage": np.float64,
@@ -43,6 +54,18 @@ _DTYPES = {
     "ByteStorage": np.uint8,
     "BoolStorage": np.bool_,
 }
+
+
+# What Python's zipfile raises for a damaged archive, besides its own error.
+_DAMAGED = (
+    ValueError,
+    RuntimeError,
+    EOFError,
+    OverflowError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+)
 
 
 class _Storage(NamedTuple):
@@ -65,8 +88,10 @@ def read_torch_file(path: str | Path) -> Any:
             tensors and plain values, or its tensors take far more memory than the file.
     """
     try:
+        size = Path(path).stat().st_size
+        _check_memory(size)
         with zipfile.ZipFile(path) as archive:
-            return _Reader(archive, Path(path).stat().st_size).read()
+            return _Reader(archive, size).read()
     except CheckpointError as error:
         raise CheckpointError(f"{Path(path).name}: {error}") from None
     except FileNotFoundError:
@@ -78,6 +103,19 @@ def read_torch_file(path: str | Path) -> Any:
         ) from None
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror or error}") from error
+    except _DAMAGED as error:
+        reason = printable(" ".join(str(error).split()))
+        raise CheckpointError(f"{path} is damaged: {reason}") from error
+
+
+def _check_memory(size: int) -> None:
+    """The parts of the file and the tensors made of them are in memory together."""
+    memory = machine_memory()
+    if 2 * size > memory.reachable:
+        raise CheckpointError(
+            f"reading it takes about {2 * size / 1e9:,.1f} GB of memory, of which"
+            f" {memory.owner} has {memory.available / 1e9:,.1f} GB left"
+        )
 
 
 class _Reader:
@@ -95,13 +133,15 @@ class _Reader:
         self._check_byte_order()
         description = self._bytes("data.pkl", LARGEST_PICKLE)
         try:
+            _check_program(description)
             names = _names(MOST_TENSORS * self._size + SPARE_TENSORS)
             return _Unpickler(io.BytesIO(description), self._storage, names).load()
         except CheckpointError:
             raise
         except Exception as error:  # a broken pickle can fail in any way
             raise CheckpointError(
-                f"its description cannot be read ({type(error).__name__}: {error})"
+                f"its description cannot be read ({type(error).__name__}:"
+                f" {printable(' '.join(str(error).split()))})"
             ) from error
 
     def _find_root(self) -> PurePosixPath:
@@ -136,7 +176,8 @@ class _Reader:
             case ("storage", str(kind), str(key), _, int(count)) if kind in _DTYPES:
                 pass
             case _:
-                raise CheckpointError(f"{str(identity)[:80]} is no storage of numbers")
+                shown = printable(" ".join(str(identity).split()))
+                raise CheckpointError(f"{shown} is no storage of numbers")
         part = PurePosixPath(key).name
         if part not in self._parts:
             self._parts[part] = self._bytes(f"data/{part}", LARGEST_FILE)
@@ -146,8 +187,20 @@ class _Reader:
                 raise CheckpointError("its parts hold more than the file")
         dtype = np.dtype(_DTYPES[kind]).newbyteorder("<")
         if len(self._parts[part]) != count * dtype.itemsize:
-            raise CheckpointError(f"storage {key!r} does not have the {count} numbers it should")
+            raise CheckpointError(
+                f"storage {printable(key)} does not have the {count} numbers it should"
+            )
         return _Storage(np.frombuffer(self._parts[part], dtype))
+
+
+def _check_program(description: bytes) -> None:
+    """Refuse what would bring Python's unpickler down before it gets to any of our checks."""
+    tuples = 0
+    for opcode, argument, _ in pickletools.genops(description):
+        tuples += opcode.name.startswith("TUPLE")
+        memorised = int(argument or 0) if opcode.name.endswith("PUT") else 0
+        if tuples > MOST_TUPLES or not 0 <= memorised <= MOST_MEMORISED:
+            raise CheckpointError("its description asks for far more than a network needs")
 
 
 class _Unpickler(pickle.Unpickler):
@@ -166,13 +219,13 @@ class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if module == "torch" and name in _DTYPES:
             return name
-        try:
-            return self._names[f"{module}.{name}"]
-        except KeyError:
+        full_name = f"{module}.{name}"
+        if full_name not in self._names:
             raise CheckpointError(
-                f"it wants to import {module}.{name}, which is no tensor and no plain value;"
+                f"it wants to import {printable(full_name)}, which is no tensor and no plain value;"
                 " nothing of it was run"
-            ) from None
+            )
+        return self._names[full_name]
 
 
 def _names(most_bytes: int) -> dict[str, Any]:
