@@ -51,12 +51,29 @@ def test_backbones_are_listed_smallest_first_with_size_and_source(parnet_zoo_in:
     head, *rows, _note = done.stdout.splitlines()
     assert head.split()[:4] == ["name", "parameters", "multiply-adds", "resolution"]
     names = [row.split()[0] for row in rows]
-    assert names == ["parnet_s_release", "parnet_s", "parnet_m", "parnet_l", "parnet_xl"]
+    assert names[:5] == ["parnet_s_release", "parnet_s", "parnet_m", "parnet_l", "parnet_xl"]
+    assert "parnet_test" not in names
     assert "19.18 M" in rows[1]
     assert "4.84 G" in rows[1]
     assert "96,192,384,1280" in rows[1]
     assert "75.19" in rows[1]
     assert "Non-deep Networks" in rows[1]
+
+
+def test_every_family_is_listed_and_what_is_not_known_is_a_dash(parnet_zoo_in: Run) -> None:
+    done = parnet_zoo_in("backbones", "list", "--all")
+    head, *rows, note = done.stdout.splitlines()
+    assert {row.split()[0] for row in rows} >= {"parnet_test", "parnet_blog_s", "resnet50"}
+    assert len({row.find("  ", head.index("source")) for row in rows}) == 1  # columns line up
+    assert rows[-1].split()[:6] == ["resnet50", "-", "-", "224", "-", "-"]
+    assert "in deploy form where the family has one; - where only building it would tell" in note
+
+
+def test_show_says_in_one_sentence_what_a_family_cannot_do(parnet_zoo_in: Run) -> None:
+    shown = parnet_zoo_in("backbones", "show", "resnet50")
+    [sentence] = [line for line in shown.stdout.splitlines() if line.startswith("limits: ")]
+    assert all(word in sentence for word in ("no deploy form", "cost", "scal"))
+    assert "limits" not in parnet_zoo_in("backbones", "show", "parnet_s").stdout
 
 
 def test_backbones_as_json(parnet_zoo_in: Run) -> None:

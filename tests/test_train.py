@@ -365,16 +365,23 @@ def test_an_unreachable_server_is_one_sentence_at_once(tiny: Path) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_the_blogs_recipe_validates_on_test_and_keeps_its_checkpoints(
+def test_the_blogs_recipe_trains_its_network_validates_on_test_and_keeps_its_checkpoints(
     shared: Path, tmp_path: Path
 ) -> None:
     done = parnet_zoo_command(
         tmp_path, "train", "dogcat_blog", "--data", str(shared / "data" / "dogcat"),
-        "--epochs", "1", "--image-size", "64", "--set", "data.limit=32", "--json",
+        "--epochs", "1", "--image-size", "64", "--set", "data.limit=32",
+        "--set", "model.scaling={width: 0.125, depth: [1, 1, 1]}", "--json",
     )  # fmt: skip
     assert done.code == 0, done.stderr
     assert "the test images are the validation images" in done.stderr
+    spec = registry.get("parnet_blog_s").scaled(width=0.125, depth=(1, 1, 1), resolution=64)
+    params = the_run(done).data.params
+    assert (params["spec.family"], params["spec.name"]) == ("parnet_blog", spec.name)
+    assert int(params["cost.parameters"]) == spec.cost(num_classes=2).parameters
     metrics = done.json["metrics"]
+    assert metrics["deploy_max_probability_difference"] < 1e-5
+    assert aliased(tmp_path, "dogcat_blog", "champion") == 1
     assert metrics["test_accuracy"] == pytest.approx(metrics["val_accuracy"], abs=1e-6)
     assert metrics["test_loss"] == pytest.approx(metrics["val_loss"], rel=0.05)
     [checkpoint] = artifact(done, "checkpoints").iterdir()

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import pytest
 
+from parnet_zoo.networks.dtype_policy import dtype_policy
 from parnet_zoo.recipe.schema.checkpoints import CheckpointsSection
 from parnet_zoo.recipe.schema.optimizer import OptimizerSection
 from parnet_zoo.recipe.schema.schedule import ScheduleSection
@@ -24,7 +25,7 @@ from parnet_zoo.training.epoch_metrics import EpochMetrics
 from parnet_zoo.training.labels import distributions
 from parnet_zoo.training.learning_rate import learning_rate
 from parnet_zoo.training.optimizers import build_optimizer
-from parnet_zoo.training.precision import dtype_policy, resolve_precision
+from parnet_zoo.training.precision import resolve_precision
 
 IMAGES = np.random.default_rng(0).normal(size=(24, 4)).astype("float32")
 LABELS = keras.utils.to_categorical(np.arange(24) % 3)

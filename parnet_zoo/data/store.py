@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Literal, Self
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 
 from parnet_zoo.data.cores import worker_count
 from parnet_zoo.data.escaped import escaped
 from parnet_zoo.errors import DataError
+from parnet_zoo.machine_memory import machine_memory
 
 MEMORY_LIMIT = 1_500_000_000
 """Bytes of decoded pixels that cache "auto" keeps in memory at most, and never more than half of
@@ -192,7 +192,7 @@ class ImageStore:
         """Settle what "auto" means, and get the room."""
         shape = (len(self), self.size, self.size, 3)
         needed = int(np.prod(shape, dtype=np.int64))
-        free = psutil.virtual_memory().available
+        free = machine_memory().available
         if self.cache == "memory" and needed > free:
             raise DataError(
                 f"data.cache: {len(self)} images of {self.size} pixels take {_gb(needed)} in"

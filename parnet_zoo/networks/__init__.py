@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from types import ModuleType
 
-import wrapt
+from parnet_zoo.networks.after_import import AfterImport
 
 # What networks are drawn with, by module. The classes among it register themselves with Keras.
 _DRAWN_WITH = {
@@ -27,7 +26,7 @@ _DRAWN_WITH = {
 }
 
 
-def _register_classes(_: ModuleType) -> None:
+def _register_classes() -> None:
     """Import every module that registers classes."""
     begun = {name: sys.modules.get(f"{__name__}.{name}") for name in _DRAWN_WITH}
     # Where one of them was imported first, it is what imports Keras, and the others would find it
@@ -37,5 +36,7 @@ def _register_classes(_: ModuleType) -> None:
             import_module(f"{__name__}.{name}")
 
 
-for _module in ("keras", *(f"{__name__}.{name}" for name in _DRAWN_WITH)):
-    wrapt.register_post_import_hook(_register_classes, _module)
+_modules = frozenset({"keras", *(f"{__name__}.{name}" for name in _DRAWN_WITH)})
+sys.meta_path.insert(0, AfterImport(_modules, _register_classes))
+if "keras" in sys.modules:
+    _register_classes()

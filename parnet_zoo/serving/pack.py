@@ -1,6 +1,7 @@
 """A trained network as the two files that a classifier is served from."""
 
 import json
+import logging
 import shutil
 import warnings
 from collections.abc import Sequence
@@ -83,10 +84,17 @@ def _export_with_keras(model: Any, path: Path, resolution: int) -> None:
 
     signature = keras.InputSpec(shape=(None, resolution, resolution, 3), dtype="float32")
     signature.name = "pictures"
-    # Keras' and tf2onnx's warnings are about each other's versions.
+    # Keras' and tf2onnx's warnings are about each other's versions, and about optimisations that
+    # tf2onnx then leaves out, with a traceback for each; what comes out is checked below.
+    logger = logging.getLogger("tf2onnx")
+    level = logger.level
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model.export(str(path), format="onnx", verbose=False, input_signature=[signature])
+        logger.setLevel(logging.ERROR)
+        try:
+            model.export(str(path), format="onnx", verbose=False, input_signature=[signature])
+        finally:
+            logger.setLevel(level)
 
 
 def _check_same(

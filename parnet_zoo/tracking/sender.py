@@ -1,11 +1,11 @@
 """Journal entries, written into MLflow."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from parnet_zoo.errors import TrackingError
+from parnet_zoo.tracking.environment import environment_variable
 from parnet_zoo.tracking.journal import Entry
 from parnet_zoo.tracking.limits import batches
 from parnet_zoo.tracking.quiet import quiet
@@ -139,13 +139,5 @@ def _refusals() -> Iterator[None]:
 @contextmanager
 def without_printed_address() -> Iterator[None]:
     """MLflow prints the run's address to stdout, into the midst of our JSON, unless told not to."""
-    name = "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"
-    before = os.environ.get(name)
-    os.environ[name] = "true"
-    try:
+    with environment_variable("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true"):
         yield
-    finally:
-        if before is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = before

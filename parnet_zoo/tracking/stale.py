@@ -1,13 +1,12 @@
 """Runs whose process was killed before it could say so."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from parnet_zoo.tracking.process import Host, is_gone
 from parnet_zoo.tracking.run import HOST_TAG, PROCESS_TAG
 from parnet_zoo.tracking.sender import without_printed_address
-from parnet_zoo.tracking.store import open_client, speaking_of
+from parnet_zoo.tracking.store import missing_database, open_client, speaking_of
 from parnet_zoo.tracking.uri import tracking_uri
 
 if TYPE_CHECKING:
@@ -28,22 +27,13 @@ def mark_dead_runs() -> list[str]:
         TrackingError: The store does not answer.
     """
     uri = tracking_uri()
-    if _is_missing(uri):
+    if missing_database(uri):
         return []
     client = open_client(uri)
     here = Host.here()
     with speaking_of(uri):
         dead = [run.info.run_id for run in _running(client, here) if _is_dead(run, here)]
         return [run_id for run_id in dead if _kill(client, run_id)]
-
-
-def _is_missing(uri: str) -> bool:
-    if not uri.startswith("sqlite:"):
-        return False
-    from sqlalchemy import make_url
-
-    path = make_url(uri).database
-    return bool(path) and path != ":memory:" and not Path(str(path)).exists()
 
 
 def _running(client: "MlflowClient", here: Host) -> Iterator[Any]:

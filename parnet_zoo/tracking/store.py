@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from parnet_zoo.errors import TrackingError
@@ -79,6 +80,22 @@ def open_client(uri: str | None = None) -> "MlflowClient":
                     raise _in_words(error, uri) from error
                 time.sleep(_CREATION_PAUSE_SECONDS)
     raise AssertionError  # the loop returns or raises
+
+
+def missing_database(uri: str) -> Path | None:
+    """The file of a SQLite store that does not exist yet; None where it does, or for other stores.
+
+    For those who only read: MLflow would make an empty one and look into that.
+    """
+    if not uri.startswith("sqlite:"):
+        return None
+    from sqlalchemy import make_url
+
+    # Not cut out of the address: a path in it is percent-encoded, and settings may follow.
+    path = make_url(uri).database
+    if not path or path == ":memory:" or Path(path).exists():
+        return None
+    return Path(path).absolute()
 
 
 @contextmanager

@@ -32,7 +32,8 @@ class AverageWeights(keras.callbacks.Callback):
         decay = min(self._decay, (1 + self._updates) / (10 + self._updates))
         self._updates += 1
         for average, weight in zip(self._averages, self.model.weights, strict=True):
-            average.assign(average * decay + weight * (1 - decay))
+            # In this form the average of a weight that never changes is exactly that weight.
+            average.assign(average + (weight - average) * (1 - decay))
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Put the averages in."""

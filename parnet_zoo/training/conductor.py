@@ -18,6 +18,7 @@ from parnet_zoo.training.silence import import_quietly
 
 if TYPE_CHECKING:
     from parnet_zoo.networks.agreement import Agreement
+    from parnet_zoo.networks.weights_report import WeightsReport
     from parnet_zoo.training.fit import Fitted
     from parnet_zoo.training.images import Images
     from parnet_zoo.training.judge import Judged
@@ -31,11 +32,13 @@ class Conductor:
         plan: What is to be done.
         run: Where everything is logged.
         progress: What the person sees.
+        weights: The file to start from, if there is one.
     """
 
     plan: Plan
     run: TrackedRun
     progress: Progress
+    weights: Path | None = None
     _opened: ExitStack = field(default_factory=ExitStack)
     _unreadable: int = 0
 
@@ -90,7 +93,9 @@ class Conductor:
             validation,
             precision=precision,
             directory=self.run.directory,
+            start_from=self.weights,
             listeners=Listeners(
+                loaded=self._log_loaded,
                 metrics=self.run.log_metrics,
                 checkpoint=lambda path: self.run.log_artifact(path, "checkpoints"),
                 progress=self.progress,
@@ -98,6 +103,13 @@ class Conductor:
         )
         self._log_fit(fitted)
         return fitted
+
+    def _log_loaded(self, report: WeightsReport) -> None:
+        """Say and keep what the training started from."""
+        self.progress.say(f"weights from {report}")
+        self.run.log_params({"weights.sha256": report.sha256})
+        lines = [f"{self.plan.recipe.model.weights}", *report.lines()]
+        self.run.log_text("\n".join(lines) + "\n", "weights/loaded.txt")
 
     def _log_fit(self, fitted: Fitted) -> None:
         from parnet_zoo.evaluation.figures import learning_curves

@@ -15,6 +15,10 @@ import tensorflow as tf
 from parnet_zoo.data.early_end import end_of_data_expected
 from parnet_zoo.data.pipeline import evaluation_batches, steps_per_epoch, training_batches
 from parnet_zoo.errors import DataError, ParnetZooError
+from parnet_zoo.networks.dtype_policy import dtype_policy
+from parnet_zoo.networks.freezing import freeze
+from parnet_zoo.networks.weights import load_weights
+from parnet_zoo.networks.weights_report import WeightsReport
 from parnet_zoo.recipe import Recipe
 from parnet_zoo.training.average_weights import AverageWeights
 from parnet_zoo.training.best_weights import BestWeights, Monitor
@@ -26,7 +30,6 @@ from parnet_zoo.training.images import Images, normalisation
 from parnet_zoo.training.labels import distributions
 from parnet_zoo.training.learning_rate import Rate, learning_rate
 from parnet_zoo.training.optimizers import build_optimizer
-from parnet_zoo.training.precision import dtype_policy
 from parnet_zoo.training.progress import Progress
 
 
@@ -57,11 +60,13 @@ class Listeners:
     """Who is told while the fit goes on.
 
     Attributes:
+        loaded: Called with what became of the weights that the fit starts from.
         metrics: Called with each epoch's metrics and its number, from 1.
         checkpoint: Called with each checkpoint file that the recipe asks for.
         progress: What the person sees.
     """
 
+    loaded: Callable[[WeightsReport], None]
     metrics: Callable[[dict[str, float], int], None]
     checkpoint: Callable[[Path], None]
     progress: Progress
@@ -75,6 +80,7 @@ def fit(
     *,
     precision: str,
     directory: Path,
+    start_from: Path | None,
     listeners: Listeners,
 ) -> Fitted:
     """Train to the end or until early stopping, and give the best epoch's network.
@@ -86,14 +92,21 @@ def fit(
         validation: Decides which epoch is best.
         precision: Keras dtype policy to train in; see `resolve_precision`.
         directory: Where weights and logs are written.
+        start_from: File of weights to begin with; None begins with random ones.
         listeners: Told of every epoch.
 
     Raises:
         ParnetZooError: The loss became infinite or not a number, or memory ran out.
         DataError: The images vanished.
+        CheckpointError: The weights to begin with are of another network.
+        SpecError: The network has no such stage to freeze.
     """
     weights = directory / "best.weights.h5"
-    history, best_epoch = _train(recipe, classes, train, validation, precision, weights, listeners)
+    listeners.progress.say(f"computing in {precision} on {_devices()}")
+    with dtype_policy(precision):
+        model = _beginning(recipe, classes, start_from, listeners)
+    history, best_epoch = _train(model, recipe, classes, train, validation, weights, listeners)
+    del model
     if best_epoch is None or not math.isfinite(history["loss"][-1]):
         raise _diverged(history, recipe)
     # Model, optimiser and graphs refer to each other; what is built next shall find their memory.
@@ -101,19 +114,26 @@ def fit(
     return Fitted(_best_model(recipe, classes, weights), weights, history, best_epoch)
 
 
+def _beginning(recipe: Recipe, classes: int, start_from: Path | None, listeners: Listeners) -> Any:
+    """The network as training finds it: filled and frozen as the recipe says."""
+    model = recipe.spec().build(num_classes=classes)
+    if start_from is not None:
+        listeners.loaded(load_weights(model, start_from))
+    if recipe.model.freeze:
+        freeze(model, recipe.model.freeze, statistics=recipe.model.freeze_statistics)
+    return model
+
+
 def _train(
+    model: Any,
     recipe: Recipe,
     classes: int,
     train: Images,
     validation: Images,
-    precision: str,
     weights: Path,
     listeners: Listeners,
 ) -> tuple[dict[str, list[float]], int | None]:
     """Fit, and leave the best epoch's weights in a file; gives the metrics and that epoch."""
-    listeners.progress.say(f"computing in {precision} on {_devices()}")
-    with dtype_policy(precision):
-        model = recipe.spec().build(num_classes=classes)
     steps = steps_per_epoch(train.store, recipe.batch_size)
     rate = learning_rate(
         recipe.optimizer.learning_rate, recipe.schedule, epochs=recipe.epochs, steps_per_epoch=steps

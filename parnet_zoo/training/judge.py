@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -16,8 +17,7 @@ from parnet_zoo.data.pipeline import evaluation_batches
 from parnet_zoo.errors import ParnetZooError
 from parnet_zoo.evaluation.metrics import log_loss, top1
 from parnet_zoo.networks.agreement import Agreement, agreement
-from parnet_zoo.networks.deploy_form import to_deploy_form
-from parnet_zoo.networks.parnet import ParNet
+from parnet_zoo.networks.deploy_form import NoDeployFormError, to_deploy_form
 from parnet_zoo.recipe import Recipe
 from parnet_zoo.serving.pack import pack
 from parnet_zoo.serving.runtime import Classifier
@@ -76,7 +76,7 @@ def fold_and_pack(
     """
     mean, std = normalisation(recipe)
     served, difference = model, None
-    if isinstance(model, ParNet):
+    with suppress(NoDeployFormError):
         served = to_deploy_form(model)
         difference = _compared(model, served, validation, mean, std)
     pack(

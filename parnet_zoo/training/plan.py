@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from parnet_zoo.data.folder import ImageFolder, Split
+from parnet_zoo.machine_memory import MachineMemory, machine_memory
 from parnet_zoo.recipe import Recipe
+from parnet_zoo.training.memory import TrainingMemory
+from parnet_zoo.training.start_lines import start_lines
 from registry import Cost, SpecError
 
-PROCESS_BYTES = 1.9e9
-"""TensorFlow, MLflow, and what judging and registering take; from benchmarks/memory.py."""
-BYTES_PER_PARAMETER = 16
-"""float32 weight, gradient and the two moments of Adam."""
 CLASSES_SHOWN = 12
 
 
@@ -26,6 +25,7 @@ class Plan:
         folder: The images it will use.
         cost: Of the training form at the recipe's resolution, where the family can tell.
         store: MLflow tracking store, without passwords.
+        machine: The memory that there is.
     """
 
     recipe: Recipe
@@ -33,18 +33,33 @@ class Plan:
     folder: ImageFolder
     cost: Cost | None
     store: str
+    machine: MachineMemory
+
+    @property
+    def memory(self) -> TrainingMemory | None:
+        """What it takes in memory; None for a family that cannot tell its cost."""
+        if self.cost is None:
+            return None
+        images = len(self.folder.train) + len(self.folder.validation)
+        classes = len(self.folder.classes)
+        return TrainingMemory.of(self.recipe, self.cost, classes=classes, images=images)
 
     @property
     def memory_bytes(self) -> float | None:
         """Expected peak memory of the process, within about a third."""
-        if self.cost is None:
+        return self.memory.bytes if self.memory else None
+
+    @property
+    def misfit(self) -> tuple[str, str] | None:
+        """The recipe's field that makes it too large for this machine by far, and why; or None."""
+        memory, total = self.memory, self.machine.total
+        if memory is None or memory.certain_bytes <= total:
             return None
-        half = self.recipe.precision.startswith("mixed")
-        activations = self.cost.activation_bytes * self.recipe.batch_size / (2 if half else 1)
-        pixels = (len(self.folder.train.paths) + len(self.folder.validation.paths)) * 3
-        cached = min(1.5e9, pixels * self.recipe.spec().resolution ** 2)
-        weights = self.cost.parameters * BYTES_PER_PARAMETER
-        return PROCESS_BYTES + weights + activations * 1.1 + cached
+        field, what_fits = memory.what_fits(self.machine.available)
+        return field, (
+            f"{_batch(self.recipe)} take about {memory.bytes / 1e9:,.1f} GB of memory, and"
+            f" {self.machine.owner} has {total / 1e9:,.1f} GB; {what_fits}"
+        )
 
     def lines(self) -> list[str]:
         """The plan for a person to read."""
@@ -61,15 +76,27 @@ class Plan:
         if recipe.data.validation == "test":
             lines.append("  the test images are the validation images, as this recipe says")
         lines.append(f"network         {spec.name} at {spec.resolution} px{self._size()}")
+        lines += start_lines(recipe, self.cost)
         epochs = "1 epoch" if recipe.epochs == 1 else f"{recipe.epochs} epochs"
         lines.append(
             f"training        {epochs}, batches of {recipe.batch_size},"
             f" {recipe.optimizer.name} at {recipe.optimizer.learning_rate:g}, {recipe.precision}"
         )
-        if self.memory_bytes is not None:
-            lines.append(f"memory          about {self.memory_bytes / 1e9:.1f} GB")
+        lines += self._memory_lines()
         if folder.ignored:
             lines.append(f"ignored         {len(folder.ignored)} files that are no images")
+        return lines
+
+    def _memory_lines(self) -> list[str]:
+        memory, left = self.memory, self.machine.available
+        if memory is None:
+            return []
+        lines = [f"memory          about {memory.bytes / 1e9:,.1f} GB"]
+        if memory.main_bytes > left:
+            _, what_fits = memory.what_fits(left)
+            lines.append(
+                f"  warning: {self.machine.owner} has {left / 1e9:,.1f} GB left; {what_fits}"
+            )
         return lines
 
     def _size(self) -> str:
@@ -88,7 +115,13 @@ def make_plan(recipe: Recipe, source: Path, folder: ImageFolder, store: str) -> 
         cost = spec.cost(num_classes=len(folder.classes), form="training")
     except SpecError:  # a family that only knows its cost once it is built
         cost = None
-    return Plan(recipe, source, folder, cost, store)
+    return Plan(recipe, source, folder, cost, store, machine_memory())
+
+
+def _batch(recipe: Recipe) -> str:
+    spec, count = recipe.spec(), recipe.batch_size
+    images = "1 image" if count == 1 else f"{count:,} images"
+    return f"{images} of {spec.resolution} px in a step of {spec.name}"
 
 
 def _splits(folder: ImageFolder) -> list[Split]:

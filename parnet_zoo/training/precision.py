@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 CPU_FLAGS_WITH_BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16"})
@@ -28,19 +26,6 @@ def resolve_precision(wanted: str) -> str:
     if capability is None or tuple(capability) < FLOAT16_CAPABILITY:
         return "float32"
     return "mixed_bfloat16" if tuple(capability) >= BFLOAT16_CAPABILITY else "mixed_float16"
-
-
-@contextmanager
-def dtype_policy(name: str) -> Iterator[None]:
-    """Build layers under a Keras dtype policy, and leave Keras' own setting as it was."""
-    import keras
-
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(name)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
 
 
 def _cpu_flags() -> frozenset[str]:

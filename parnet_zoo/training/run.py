@@ -12,12 +12,13 @@ from uuid import uuid4
 from parnet_zoo.data.digits import write_digits
 from parnet_zoo.data.folder import scan
 from parnet_zoo.errors import DataError
-from parnet_zoo.recipe import load_recipe
+from parnet_zoo.recipe import RecipeError, load_recipe
 from parnet_zoo.tracking.run import TrackedRun
 from parnet_zoo.tracking.signals import interruptible
 from parnet_zoo.tracking.stale import mark_dead_runs
 from parnet_zoo.tracking.store import connect, describe_store
 from parnet_zoo.training.conductor import Conductor
+from parnet_zoo.training.initial_weights import check_weights, initial_weights
 from parnet_zoo.training.plan import Plan, make_plan
 from parnet_zoo.training.progress import Progress
 from parnet_zoo.training.result import TrainResult
@@ -39,7 +40,8 @@ def train(
         recipe: A file, or the name of a shipped recipe.
         overrides: Fields to change, as `"optimizer.learning_rate=1e-3"`.
         quiet: Show nothing but warnings.
-        **changes: `epochs`, `image_size`, `batch_size`, `model`, `data`, or any field of a recipe.
+        **changes: `epochs`, `image_size`, `batch_size`, `model`, `data`, `weights`, or any field of
+            a recipe.
 
     Returns:
         Where the run and the version are, and what they reached.
@@ -47,42 +49,50 @@ def train(
     Raises:
         RecipeError: The recipe is wrong; the message has one line for each mistake.
         DataError: The images are missing or cannot be used.
-        TrackingError: The MLflow store does not answer.
+        CheckpointError: The weights to start from are broken, or of another network.
+        TrackingError: The MLflow store does not answer, or does not have those weights.
         ParnetZooError: The training diverged, or memory ran out.
     """
     started = time.monotonic()
     progress = Progress(quiet=quiet)
     plan = plan_training(recipe, overrides=overrides, **changes)
     progress.say("\n".join(plan.lines()))
+    with interruptible(), initial_weights(plan.recipe) as weights:
+        result = _run(plan, weights, progress)
+    return result.model_copy(update={"seconds": time.monotonic() - started})
+
+
+def _run(plan: Plan, weights: Path | None, progress: Progress) -> TrainResult:
+    """Train in a run of its own, in MLflow and on disk."""
     connect(plan.recipe.experiment)
     for run_id in mark_dead_runs():
         progress.say(f"run {run_id} had been killed: marked so in MLflow")
     directory = (RUNS / f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid4().hex[:8]}").resolve()
-    with interruptible():
-        try:
-            with _tracked(plan, directory) as run:
-                progress.say(f"run {run.run_id} of experiment {run.experiment}")
-                result = Conductor(plan, run, progress).conduct()
-        except BaseException as error:
-            if directory.is_dir():
-                status = "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED"
-                progress.say(f"the run is {status} in MLflow; what it has left is in {directory}")
-            raise
+    try:
+        with _tracked(plan, directory) as run:
+            progress.say(f"run {run.run_id} of experiment {run.experiment}")
+            result = Conductor(plan, run, progress, weights).conduct()
+    except BaseException as error:
+        if directory.is_dir():
+            status = "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED"
+            progress.say(f"the run is {status} in MLflow; what it has left is in {directory}")
+        raise
     if not run.undelivered:
         # Nothing in there is needed any more.
         shutil.rmtree(directory, ignore_errors=True)
-    return result.model_copy(update={"seconds": time.monotonic() - started})
+    return result
 
 
 def plan_training(recipe: str | Path, *, overrides: Sequence[str] = (), **changes: Any) -> Plan:
     """What `train` would do with these arguments, without importing TensorFlow.
 
     Raises:
-        RecipeError: The recipe is wrong.
+        RecipeError: The recipe is wrong, or takes far more memory than there is.
         DataError: The images are missing or cannot be used.
     """
     loaded = load_recipe(recipe, overrides, **changes)
     checked = loaded.recipe
+    check_weights(loaded)
     if checked.data.source == "digits":
         write_digits(checked.data_root)
     try:
@@ -99,7 +109,10 @@ def plan_training(recipe: str | Path, *, overrides: Sequence[str] = (), **change
         if checked.data.root is not None:
             source = f"{loaded.where('data.root')} names it; {source}"
         raise DataError(f"{error}\n({source})") from error
-    return make_plan(checked, loaded.path, folder, describe_store())
+    plan = make_plan(checked, loaded.path, folder, describe_store())
+    if plan.misfit is not None:
+        raise RecipeError([loaded.problem(*plan.misfit)])
+    return plan
 
 
 def _tracked(plan: Plan, directory: Path) -> TrackedRun:
@@ -127,7 +140,7 @@ def _tracked(plan: Plan, directory: Path) -> TrackedRun:
 
 def _spec_params(spec: Any) -> dict[str, Any]:
     """A spec's fields by dotted name, without those that say nothing about this network."""
-    left_out = {"builder", "coster", "published", "hidden", "paper"}
+    left_out = {"builder", "coster", "published", "hidden", "paper", "limits"}
     flat: dict[str, Any] = {}
     for name, value in spec.model_dump(mode="json", exclude=left_out).items():
         if isinstance(value, dict):
