@@ -58,6 +58,19 @@ def test_it_holds_one_transpose_and_nothing_to_fold(tmp_path: Path) -> None:
     assert kinds.count("Conv") == 2 * 13 + 2 * 3 + 2 * 2
 
 
+def test_a_head_that_reads_every_pixel_reads_them_in_keras_order(tmp_path: Path) -> None:
+    spec = registry.get("parnet_blog_s").scaled(
+        stem_channels=4, channels=(4, 6, 8), final_channels=10, depth=(1, 1, 1), resolution=128
+    )
+    deploy = to_deploy_form(shaken(spec.build(num_classes=3)))
+    pictures = images(128, 2)
+    write_onnx(deploy, tmp_path / "model.onnx", 128)
+    expected = np.asarray(deploy(pictures))
+    np.testing.assert_allclose(
+        answers(tmp_path / "model.onnx", pictures), expected, rtol=0, atol=1e-4
+    )
+
+
 @pytest.mark.parametrize(
     "layer",
     [

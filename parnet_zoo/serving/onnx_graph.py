@@ -19,6 +19,7 @@ OPSET = 17
 IR_VERSION = 8
 """What ONNX Runtime has read since 1.12 and OpenVINO since 2022.2."""
 PRODUCER = "parnet-zoo"
+MAP_RANK = 4
 
 
 class UnsupportedLayerError(ValueError):
@@ -86,6 +87,7 @@ class _Writer:
             "Dense": self._dense,
             "Activation": lambda layer, x: self._activation(layer.activation, x, layer.name),
             "GlobalAveragePooling2D": self._global_pool,
+            "Flatten": self._flatten,
             "Dropout": lambda _layer, x: x,
             "GetItem": self._slice,
         }
@@ -175,6 +177,13 @@ class _Writer:
         if layer.keepdims:
             return pooled
         return self._node("Flatten", [pooled], f"{layer.name}.flat")
+
+    def _flatten(self, layer: Any, x: str) -> str:
+        if len(layer.input.shape) != MAP_RANK:
+            raise UnsupportedLayerError(f"{layer.name}: it flattens something other than a map")
+        # Keras' rows of pixels, channels last
+        rows = self._node("Transpose", [x], f"{layer.name}.rows", perm=[0, 2, 3, 1])
+        return self._node("Flatten", [rows], layer.name)
 
     def _slice(self, operation: Any, x: str) -> str:
         """`x[..., first:last]`, a range of channels."""
