@@ -9,6 +9,7 @@ from keras import layers
 
 from parnet_zoo.networks.baselines import SMALLEST, Architecture, BaselineSpec
 from parnet_zoo.networks.dtype_policy import dtype_policy
+from parnet_zoo.networks.head import logits
 from registry import SpecError
 
 # The last layer of each level. Only names that keras.applications gives itself: the others are
@@ -178,6 +179,4 @@ def _head(x: Any, units: int | None, dropout: float, num_classes: int) -> Any:
     if units is not None:
         x = layers.Dense(units, activation="hard_silu", name="head_dense")(x)
     x = layers.Dropout(dropout, name="head_dropout")(x)
-    # Logits in half precision lose accuracy in the softmax and are hardly cheaper.
-    dtype = "float64" if x.dtype == "float64" else "float32"
-    return layers.Dense(num_classes, dtype=dtype, name="head_logits")(x)
+    return logits(x, num_classes)

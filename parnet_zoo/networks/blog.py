@@ -13,6 +13,7 @@ from parnet_zoo.networks.blog_blocks import blog_block
 from parnet_zoo.networks.blog_spec import STRIDE, BlogScaling, BlogSpec
 from parnet_zoo.networks.blog_topology import blog_topology
 from parnet_zoo.networks.dtype_policy import dtype_policy
+from parnet_zoo.networks.head import logits
 from parnet_zoo.networks.input_size import ImageShape, image_shape_of
 from parnet_zoo.networks.memory import refuse_what_does_not_fit
 from parnet_zoo.networks.topology import IMAGE, Topology
@@ -121,7 +122,4 @@ def _head(x: Any, num_classes: int, shape: ImageShape, name: str) -> Any:
             f"{name}: a head reads every pixel of the last map, so image_shape {shape} needs a"
             " height and a width"
         )
-    x = layers.Flatten(name="head_flatten")(x)
-    # Logits in half precision lose accuracy in the softmax and are hardly cheaper.
-    dtype = "float64" if x.dtype == "float64" else "float32"
-    return layers.Dense(num_classes, dtype=dtype, name="head_logits")(x)
+    return logits(layers.Flatten(name="head_flatten")(x), num_classes)

@@ -11,6 +11,7 @@ from keras import layers
 from parnet_zoo.networks.backbone import Backbone
 from parnet_zoo.networks.blocks import block
 from parnet_zoo.networks.dtype_policy import dtype_policy
+from parnet_zoo.networks.head import logits
 from parnet_zoo.networks.input_size import image_shape_of
 from parnet_zoo.networks.memory import refuse_what_does_not_fit
 from parnet_zoo.networks.spec import ParNetSpec, ScalingSpec
@@ -91,6 +92,9 @@ def build(spec: ParNetSpec, *, num_classes: int | None = None, **options: Any) -
         spec: Any ParNet spec.
         num_classes: Classes of the head, or None for the backbone alone.
         **options: Further arguments of `ParNet`, e.g. `image_shape`.
+
+    Raises:
+        SpecError: It would not fit in memory, or not take images of `image_shape`.
     """
     dtype = keras.dtype_policies.get(options.get("dtype")).variable_dtype
     shape = options.get("image_shape")
@@ -111,6 +115,4 @@ def _draw(wiring: Topology, image: Any, activation: str) -> dict[str, Any]:
 def _head(x: Any, dropout: float, num_classes: int) -> Any:
     x = layers.GlobalAveragePooling2D(name="head_pool")(x)
     x = layers.Dropout(dropout, name="head_dropout")(x)
-    # Logits in half precision lose accuracy in the softmax and are hardly cheaper.
-    dtype = "float64" if x.dtype == "float64" else "float32"
-    return layers.Dense(num_classes, dtype=dtype, name="head_logits")(x)
+    return logits(x, num_classes)
