@@ -55,7 +55,7 @@ def test_the_page_on_plugins_tells_what_is_registered() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_what_they_cannot_do_they_say_in_one_sentence(name: str) -> None:
     spec = spec_of(name)
-    assert spec.limits.count(".") == len(["keras.applications"])
+    assert spec.limits.replace("keras.applications", "").count(".") == 0
     with pytest.raises(registry.SpecError) as cost:
         spec.cost()
     with pytest.raises(registry.SpecError) as scaled:

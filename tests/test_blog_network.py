@@ -38,15 +38,10 @@ def test_the_weights_counted_from_the_spec_are_the_blogs(name: str) -> None:
     assert cost.parameters + cost.non_trainable == WEIGHTS[name]
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "parnet_blog_s",
-        *(pytest.param(f"parnet_blog_{size}", marks=pytest.mark.slow) for size in ("m", "l", "xl")),
-    ],
-)
-def test_the_built_network_has_exactly_the_blogs_weights(name: str) -> None:
-    assert registry.get(name).build(num_classes=2).count_params() == WEIGHTS[name]
+def test_the_built_network_has_exactly_the_blogs_weights() -> None:
+    # of every registered network, test_deploy_form.py compares what is built with the cost above
+    network = registry.get("parnet_blog_s").build(num_classes=2)
+    assert network.count_params() == WEIGHTS["parnet_blog_s"]
 
 
 def test_the_registered_networks_are_the_blogs_and_promise_nothing_on_imagenet() -> None:

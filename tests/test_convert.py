@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import resource
 import shlex
@@ -291,6 +292,8 @@ def damaged(folder: Path) -> dict[str, tuple[Path, str]]:
     found["foreign"] = (folder / "foreign.zip", "not one that torch.save wrote")
     found["none"] = (folder / "nowhere", "there is no such file")
     found["folder"] = (folder, "is a folder")
+    os.mkfifo(folder / "pipe")  # who opens it waits for a writer
+    found["pipe"] = (folder / "pipe", "is no regular file")
     return found
 
 
@@ -344,6 +347,7 @@ def test_missing_and_unexpected_keys_are_told_and_nothing_is_written(tmp_path: P
         ("streams.0.0.block.rbr_identity.weight", np.array(1.0), "too few dimensions"),
         ("head.fc.bias", np.ones(0), "its head has no classes"),
         ("head.fc.bias", np.full(10, np.nan), "not finite numbers, in 1 of 316 tensors, such as"),
+        ("head.fc.bias", np.full(10, 1e39), "not finite numbers, in 1 of 316"),  # in float32
     ],
 )  # fmt: skip
 def test_tensors_that_describe_no_network_are_refused_before_one_is_built(

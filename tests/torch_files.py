@@ -14,11 +14,15 @@ from unittest.mock import patch
 import numpy as np
 from numpy.typing import NDArray
 
+STORAGES = {4: "FloatStorage", 8: "DoubleStorage"}
+"""By the bytes of a number."""
+
 
 def save_torch(path: Path, content: Any) -> Path:
-    """Write plain values and float32 arrays the way PyTorch writes values and tensors."""
+    """Write plain values, and arrays of float64 or as float32, the way PyTorch writes them."""
     torch, utils = types.ModuleType("torch"), types.ModuleType("torch._utils")
-    torch.__dict__["FloatStorage"] = type("FloatStorage", (), {"__module__": "torch"})
+    for kind in STORAGES.values():
+        torch.__dict__[kind] = type(kind, (), {"__module__": "torch"})
     utils.__dict__["_rebuild_tensor_v2"] = _named_as_in(utils)
     with patch.dict(sys.modules, {"torch": torch, "torch._utils": utils}):
         description = io.BytesIO()
@@ -42,8 +46,9 @@ def _named_as_in(module: types.ModuleType) -> Any:
 class _Storage:
     """Stands for one tensor's numbers."""
 
-    def __init__(self, key: int, count: int) -> None:
+    def __init__(self, key: int, kind: str, count: int) -> None:
         self.key = key
+        self.kind = kind
         self.count = count
 
 
@@ -52,18 +57,18 @@ class _Pickler(pickle.Pickler):
         super().__init__(file, protocol=2)
         self._torch = torch
         self._utils = utils
-        self.storages: list[NDArray[np.float32]] = []
+        self.storages: list[NDArray[Any]] = []
 
     def persistent_id(self, obj: Any) -> Any:
         if isinstance(obj, _Storage):
-            return ("storage", self._torch.FloatStorage, str(obj.key), "cpu", obj.count)
+            return ("storage", getattr(self._torch, obj.kind), str(obj.key), "cpu", obj.count)
         return None
 
     def reducer_override(self, obj: Any) -> Any:
         if not isinstance(obj, np.ndarray):
             return NotImplemented
-        array = np.asarray(obj, "<f4", order="C")
+        array = np.asarray(obj, "<f8" if obj.dtype == np.float64 else "<f4", order="C")
         self.storages.append(array)
-        storage = _Storage(len(self.storages) - 1, array.size)
+        storage = _Storage(len(self.storages) - 1, STORAGES[array.dtype.itemsize], array.size)
         steps = tuple(step // array.itemsize for step in array.strides)
         return self._utils._rebuild_tensor_v2, (storage, 0, array.shape, steps, False, {})

@@ -18,6 +18,7 @@ _DRAWN_WITH = {
     "halves_conv": "HalvesConv2D",
     "interleave": "Interleave",
     "backbone": "Backbone",
+    "head": "logits",
     "blocks": "block",
     "parnet": "ParNet",
     "blog_blocks": "blog_block",
@@ -30,13 +31,13 @@ def _register_classes() -> None:
     """Import every module that registers classes."""
     begun = {name: sys.modules.get(f"{__name__}.{name}") for name in _DRAWN_WITH}
     # Where one of them was imported first, it is what imports Keras, and the others would find it
-    # half done: its own hook comes back here when it is whole.
+    # half done: it is watched too, and brings us back here when it is whole.
     if all(module is None or hasattr(module, _DRAWN_WITH[name]) for name, module in begun.items()):
         for name in _DRAWN_WITH:
             import_module(f"{__name__}.{name}")
 
 
-_modules = frozenset({"keras", *(f"{__name__}.{name}" for name in _DRAWN_WITH)})
-sys.meta_path.insert(0, AfterImport(_modules, _register_classes))
+_WATCHED = frozenset({"keras", *(f"{__name__}.{name}" for name in _DRAWN_WITH)})
+sys.meta_path.insert(0, AfterImport(_WATCHED, _register_classes))
 if "keras" in sys.modules:
     _register_classes()

@@ -10,8 +10,6 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from io import BufferedReader
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from parnet_zoo.networks.checkpoints.errors import CheckpointError
@@ -54,26 +52,6 @@ class StoredArray:
 
             numbers = numbers.view(ml_dtypes.bfloat16)
         return np.asarray(numbers)
-
-
-@contextmanager
-def open_checkpoint(path: Path) -> Iterator[BufferedReader]:
-    """Open a file, and put its name before whatever turns out to be wrong with it.
-
-    Raises:
-        CheckpointError: It is missing, or not to be read.
-    """
-    try:
-        with path.open("rb") as file:
-            yield file
-    except CheckpointError as error:
-        raise CheckpointError(f"{path.name}: {error}") from error.__cause__
-    except FileNotFoundError:
-        raise CheckpointError(f"{path}: there is no such file") from None
-    except IsADirectoryError:
-        raise CheckpointError(f"{path} is a folder, not a file of weights") from None
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
 @contextmanager

@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from parnet_zoo.networks.checkpoints.errors import CheckpointError
+from parnet_zoo.networks.checkpoints.open_checkpoint import open_checkpoint
 from parnet_zoo.networks.hdf5 import (
     StoredArray,
     hdf5_errors,
     is_array,
     is_group,
     item_of,
-    open_checkpoint,
     open_hdf5,
     short_text,
     shown,

@@ -111,7 +111,7 @@ class _Matching:
         theirs = {place: array.shape for place, array in (stored or {}).items()}
         if mine == theirs:
             self.fitting.append(key)
-        elif self._readers.get(id(self._layers[key])) and _differ_in_channels(mine, theirs):
+        elif id(self._layers[key]) in self._readers and _differ_in_channels(mine, theirs):
             self.fitting.append(key)
             old, new = (shapes["0"][CHANNEL_AXIS] for shapes in (theirs, mine))
             self.adapted.append(LayerNote(layer=_joined(key), note=f"{old} to {new} channels"))
@@ -190,19 +190,19 @@ def _heads(model: Any, layers: dict[LayerKey, Any]) -> set[LayerKey]:
 
 
 def _is_head(key: LayerKey) -> bool:
-    return bool(key) and key[-1].startswith(HEAD)
+    return bool(key) and (key[-1] == HEAD or key[-1].startswith(f"{HEAD}_"))
 
 
-def _image_readers(model: Any) -> dict[int, bool]:
-    """By identity, the layers with weights that read the image before any other with weights."""
+def _image_readers(model: Any) -> set[int]:
+    """Identities of the layers that read the image before any other with weights does."""
     images = {id(image) for image in getattr(model, "inputs", None) or ()}
-    readers: dict[int, bool] = {}
+    readers: set[int] = set()
     for operation in getattr(model, "operations", ()):
         for node in operation._inbound_nodes:
             if not images.intersection(map(id, node.input_tensors)):
                 continue
             if getattr(operation, "weights", None):
-                readers[id(operation)] = True
+                readers.add(id(operation))
             else:
                 images.update(map(id, node.output_tensors))
     return readers

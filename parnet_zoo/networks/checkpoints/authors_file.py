@@ -129,7 +129,12 @@ def _check_size(tensors: Tensors, scaling: ScalingSpec, classes: int, name: str)
 
 
 def _check_finite(tensors: Tensors, name: str) -> None:
-    broken = [key for key, tensor in tensors.items() if not np.isfinite(tensor).all()]
+    with np.errstate(over="ignore"):  # what float32 cannot hold is not finite either
+        broken = [
+            key
+            for key, tensor in tensors.items()
+            if not np.isfinite(tensor.astype(np.float32)).all()
+        ]
     if broken:
         raise CheckpointError(
             f"{name} has weights that are not finite numbers, in {len(broken)} of"

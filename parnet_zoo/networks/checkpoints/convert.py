@@ -19,9 +19,9 @@ from parnet_zoo.networks.checkpoints.conversion import Conversion
 from parnet_zoo.networks.checkpoints.errors import CheckpointError
 from parnet_zoo.networks.checkpoints.keras2_file import open_keras2_file
 from parnet_zoo.networks.checkpoints.nearest_spec import NearestSpec
+from parnet_zoo.networks.checkpoints.open_checkpoint import open_checkpoint
 from parnet_zoo.networks.checkpoints.torch_file import read_torch_file
 from parnet_zoo.networks.checkpoints.whole_file import whole_file
-from parnet_zoo.networks.hdf5 import open_checkpoint
 from parnet_zoo.networks.keras_file import ARCHIVED
 from parnet_zoo.networks.spec import ParNetSpec
 

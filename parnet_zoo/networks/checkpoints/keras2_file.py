@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from parnet_zoo.networks.checkpoints.errors import CheckpointError
+from parnet_zoo.networks.checkpoints.open_checkpoint import open_checkpoint
 from parnet_zoo.networks.hdf5 import (
     StoredArray,
     hdf5_errors,
     item_of,
-    open_checkpoint,
     open_hdf5,
     shown,
     stored_array,

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import io
 import math
+import os
 import pickle
 import pickletools
 import struct
@@ -27,6 +28,7 @@ from numpy.typing import NDArray
 
 from parnet_zoo.machine_memory import machine_memory
 from parnet_zoo.networks.checkpoints.errors import CheckpointError
+from parnet_zoo.networks.checkpoints.open_checkpoint import open_checkpoint
 from parnet_zoo.networks.checkpoints.printable import printable
 
 LARGEST_PICKLE = 16 * 2**20
@@ -88,21 +90,16 @@ def read_torch_file(path: str | Path) -> Any:
             tensors and plain values, or its tensors take far more memory than the file.
     """
     try:
-        size = Path(path).stat().st_size
-        _check_memory(size)
-        with zipfile.ZipFile(path) as archive:
-            return _Reader(archive, size).read()
-    except CheckpointError as error:
-        raise CheckpointError(f"{Path(path).name}: {error}") from None
-    except FileNotFoundError:
-        raise CheckpointError(f"{path}: there is no such file") from None
+        with open_checkpoint(Path(path)) as file:
+            size = os.fstat(file.fileno()).st_size
+            _check_memory(size)
+            with zipfile.ZipFile(file) as archive:
+                return _Reader(archive, size).read()
     except zipfile.BadZipFile:
         raise CheckpointError(
             f"{path} is no PyTorch checkpoint, or is truncated; files from before PyTorch 1.6 must"
             " be saved again with a newer one"
         ) from None
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error.strerror or error}") from error
     except _DAMAGED as error:
         reason = printable(" ".join(str(error).split()))
         raise CheckpointError(f"{path} is damaged: {reason}") from error
