@@ -12,6 +12,7 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import TypeVar, overload
 
+from registry.english import LONGEST_SHOWN
 from registry.errors import DuplicateNameError, SpecError, UnknownBackboneError
 from registry.spec import BackboneSpec
 
@@ -158,9 +159,10 @@ class Catalog:
 
     def _not_found(self, name: str) -> str:
         near = self.suggestions(name)
+        shown = name if len(name) <= LONGEST_SHOWN else f"{name[:LONGEST_SHOWN]}..."
         hint = f"did you mean {' or '.join(near)}?" if near else "see `parnet-zoo backbones list`"
         failed = "".join(f"; {origin} is broken: {why}" for origin, why in self.broken.items())
-        return f"no backbone is called {name!r}; {hint}{failed}"
+        return f"no backbone is called {shown!r}; {hint}{failed}"
 
 
 def near_names(name: str, known: Iterable[str]) -> list[str]:

@@ -47,11 +47,12 @@ class Derivation(BaseModel):
         Raises:
             SpecError: There is no such base, or it cannot be changed so.
         """
-        label = self.name or self.base
         try:
             base = get(self.base)
         except UnknownBackboneError as error:
-            raise SpecError.about(label, [FieldProblem(("base",), str(error))]) from error
+            problem = FieldProblem(("base",), str(error))
+            raise SpecError.about(self.name or "this spec", [problem]) from error
+        label = self.name or self.base
         changes = self._changes(label)
         try:
             derived = rescaled(base, changes)

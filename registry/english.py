@@ -40,7 +40,8 @@ def allowed(schema: dict[str, Any]) -> str:
         return f"{'a whole number' if kind == 'integer' else 'a number'}{_range(schema)}"
     if kind == "array":
         return _list(schema)
-    section = f"a section with the keys {', '.join(schema.get('properties', ()))}"
+    keys = ", ".join(schema.get("properties", ()))
+    section = f"a section with the keys {keys}" if keys else "a section whose keys are texts"
     words = {"object": section, "boolean": "true or false", "null": "null", "string": "a text"}
     return words.get(kind, "any value")
 

@@ -178,6 +178,6 @@ def listened_on(pid: int) -> set[int]:
 
 def test_the_readme_shows_the_backbones_as_they_are_listed(tmp_path: Path) -> None:
     found = blocks(REPOSITORY / "README.md")
-    [place] = [number for number, (_, text) in enumerate(found) if text.startswith("parnet-zoo b")]
+    [place] = [n for n, (_, text) in enumerate(found) if text == "parnet-zoo backbones list\n"]
     listed = parnet_zoo_command(tmp_path, "backbones", "list")
     assert found[place + 1] == ("text", listed.stdout)

@@ -131,6 +131,7 @@ def test_the_home_folder_is_understood_in_the_datas_path(
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     assert load_recipe(pets, data="~/photos").recipe.data_root == tmp_path / "photos"
+    assert load_recipe(pets, data="~nobody-at-all").recipe.data_root == Path("~nobody-at-all")
 
 
 def test_scaling_gives_the_network_that_the_recipe_describes(pets: Path) -> None:

@@ -129,8 +129,9 @@ def test_any_text_written_as_yaml_is_the_same_text_when_read(text: str) -> None:
     recipe = Recipe.model_validate(
         {"name": "x", "epochs": 1, "model": {"name": "parnet_s"}, "description": text}
     )
-    assert parse_document(recipe.to_yaml(), "x").data["description"] == text
-    assert yaml.safe_load(recipe.to_yaml())["description"] == text  # and for readers of YAML 1.1
+    written = recipe.to_yaml()
+    assert parse_document(written, "x").data["description"] == text
+    assert yaml.safe_load(written)["description"] == text  # and for readers of YAML 1.1
 
 
 @pytest.mark.parametrize("name", shipped_recipes())

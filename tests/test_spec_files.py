@@ -112,7 +112,11 @@ def test_a_derived_form_works_for_every_family() -> None:
     ("data", "sentence"),
     [
         ({"base": "parnt_s"},
-         "parnt_s: base: no backbone is called 'parnt_s'; did you mean parnet_s or "),
+         "this spec: base: no backbone is called 'parnt_s'; did you mean parnet_s or "),
+        ({"base": "two\nlines"}, r"this spec: base: no backbone is called 'two\nlines'; "),
+        ({"base": "x" * 10**5}, f"this spec: base: no backbone is called '{'x' * 60}...'; "),
+        ({"base": "parnet_s", "scaling": [2]},
+         "this spec: scaling: a list of 1 does not fit; it must be a section whose keys are texts"),
         ({"base": 5}, "this spec: base: the number 5 does not fit; it must be the name of a"
          " registered backbone"),
         ({"base": "parnet_s", "widht": 2}, "this spec: widht: unknown key; allowed"

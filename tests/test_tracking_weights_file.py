@@ -131,3 +131,4 @@ def test_a_path_is_given_back_as_it_is(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("HOME", str(tmp_path))
     assert weights_file("a/b.keras", tmp_path) == Path("a/b.keras")
     assert weights_file("~/b.keras", tmp_path) == tmp_path / "b.keras"
+    assert weights_file("~nobody-at-all/b.keras", tmp_path) == Path("~nobody-at-all/b.keras")

@@ -260,6 +260,10 @@ def build(spec, *, num_classes=None):
               keras.layers.BatchNormalization(), keras.layers.Conv2D(4, 3),
               keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(num_classes)]
     return keras.Sequential(layers)
+def build_with_header(spec, *, num_classes=None):
+    layers = [keras.Input((8, 8, 3)), keras.layers.Conv2D(num_classes, 3, name="header"),
+              keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(2, name="head_logits")]
+    return keras.Sequential(layers)
 def build_its_own_way(spec, *, num_classes=None, weights=None):
     return f"weights from {weights}"
 """
@@ -282,6 +286,17 @@ def test_a_family_whose_layers_keras_named_is_matched_by_their_places(
     ]
     own = registry.BackboneSpec(name="own", family="own", builder="plain_names:build_its_own_way")
     assert own.build(num_classes=2, weights="x.bin") == "weights from x.bin"
+
+
+def test_a_layer_is_not_of_the_head_because_its_name_begins_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "plain_header.py").write_text(PLAIN)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    spec = registry.BackboneSpec(name="a", family="a", builder="plain_header:build_with_header")
+    spec.build(num_classes=4).save_weights(tmp_path / "a.weights.h5")
+    with pytest.raises(CheckpointError, match=r"header has .* in the file"):
+        spec.build(num_classes=5, weights=tmp_path / "a.weights.h5")
 
 
 def test_the_description_of_a_model_in_the_file_is_never_looked_at(
@@ -320,6 +335,8 @@ def test_what_is_no_file_of_weights_is_refused_by_name(
     (tmp_path / "folder.keras").mkdir()
     assert "is a folder" in refused(tmp_path / "folder.keras")
     assert "ends in .weights.h5 or .keras" in refused(tmp_path / "notes.txt")
+    os.mkfifo(tmp_path / "pipe.keras")  # who opens it waits for a writer
+    assert "pipe.keras: it is no regular file" in refused(tmp_path / "pipe.keras")
     for content in (b"", b"not HDF5 at all", b"PK\x03\x04"):
         for name in ("rubbish.weights.h5", "rubbish.keras"):
             (tmp_path / name).write_bytes(content)

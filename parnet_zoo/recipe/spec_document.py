@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from parnet_zoo.recipe.document import Document, parse_document
 from parnet_zoo.recipe.errors import Problem
 from parnet_zoo.recipe.shown_path import from_here, shown_path
 from parnet_zoo.recipe.source_file import read_source
+from parnet_zoo.user_path import user_path
 from registry.english import found
 from registry.field_path import FieldPath, dotted
 
@@ -31,10 +31,7 @@ def read_spec(path: str | Path, folder: Path | None = None) -> Document:
     Raises:
         RecipeError: It cannot be read, or is no YAML.
     """
-    written = Path(path)
-    with suppress(RuntimeError):  # a ~name that nobody has
-        written = written.expanduser()
-    file = (folder or Path()) / written
+    file = (folder or Path()) / user_path(path)
     shown = shown_path(from_here(file))
     text = read_source(file, shown, "spec")
     document = parse_document(text, shown)

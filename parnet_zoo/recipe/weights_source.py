@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from parnet_zoo.user_path import user_path
+
 FORMS = "a path, runs:/RUN_ID, runs:/RUN_ID/PATH, models:/NAME/VERSION or models:/NAME@ALIAS"
 
 # Two letters at least: C:/weights is a folder on Windows.
@@ -59,7 +61,7 @@ def parse_weights_source(text: str) -> WeightsSource:
         ValueError: An address of another form; the message has those that there are.
     """
     if not _ADDRESS.match(text):
-        return LocalFile(Path(text).expanduser())
+        return LocalFile(user_path(text))
     if run := _RUN.fullmatch(text):
         artifact = run["artifact"]
         if artifact and {"..", "."} & set(artifact.split("/")):

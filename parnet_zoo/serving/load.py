@@ -8,6 +8,7 @@ from pathlib import Path
 from parnet_zoo.errors import TrackingError, UsageError
 from parnet_zoo.serving.quiet import quiet
 from parnet_zoo.serving.runtime import Classifier, RuntimeModelError
+from parnet_zoo.user_path import user_path
 
 # Two letters at least: C:/models is a folder on Windows.
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
@@ -28,7 +29,7 @@ def load(uri_or_folder: str | Path, engine: str = "auto") -> Classifier:
     """
     if _URI.match(str(uri_or_folder)):
         return _from_store(str(uri_or_folder), engine)
-    folder = Path(uri_or_folder).expanduser()
+    folder = user_path(uri_or_folder)
     if not folder.is_dir():
         raise UsageError(
             f"no model at {uri_or_folder}: there is no such folder, and an address looks like "

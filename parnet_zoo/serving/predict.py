@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from parnet_zoo.data.listing import IMAGE_SUFFIXES
 from parnet_zoo.serving.runtime import Answer, Classifier, ImageDecodeError
+from parnet_zoo.user_path import user_path
 
 _BATCH = 16
 
@@ -54,7 +55,7 @@ def expand(images: Iterable[str | Path]) -> Iterator[Path | Failure]:
         Paths; and a Failure for a folder without pictures or a pattern without matches.
     """
     for image in images:
-        path = _home_expanded(Path(image))
+        path = user_path(image)
         if glob.has_magic(str(path)) and not _is(path, Path.exists):
             yield from _matches(path)
         else:
@@ -81,13 +82,6 @@ def predict_paths(
             yield from _outcomes(classifier, waiting, top_k)
             waiting = []
     yield from _outcomes(classifier, waiting, top_k)
-
-
-def _home_expanded(path: Path) -> Path:
-    try:
-        return path.expanduser()
-    except RuntimeError:  # a file whose name starts with ~
-        return path
 
 
 def _is(path: Path, kind: Callable[[Path], bool]) -> bool:

@@ -34,6 +34,7 @@ from parnet_zoo.recipe.schema.section import Section
 from parnet_zoo.recipe.schema.texts import Name, Prose
 from parnet_zoo.recipe.schema.tracking import TrackingSection
 from parnet_zoo.recipe.yaml_text import yaml_text
+from parnet_zoo.user_path import user_path
 from registry import BackboneSpec
 
 RULES_ERROR = "recipe_rules"
@@ -147,7 +148,7 @@ with warnings.catch_warnings():
         @property
         def data_root(self) -> Path:
             """The folder with `train` in it: `data.root`, or else `datasets/<name>`."""
-            return Path(self.data.root or f"datasets/{self.name}").expanduser()
+            return user_path(self.data.root or f"datasets/{self.name}")
 
         @property
         def experiment(self) -> str:
