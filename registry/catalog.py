@@ -23,7 +23,7 @@ ENTRY_POINT_GROUP = "parnet_zoo.backbones"
 # is not among these or when all names are asked for.
 BUILTIN_PLUGINS: tuple[tuple[str, str], ...] = (
     ("parnet", "parnet_zoo.networks.variants:specs"),
-    ("parnet_blog", "parnet_zoo.networks.blog_variants:specs"),
+    ("parnet_blog", "parnet_zoo.networks.blog.variants:specs"),
     ("baselines", "parnet_zoo.networks.baselines:specs"),
 )
 

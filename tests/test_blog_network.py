@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import registry
-from parnet_zoo.networks.blog_spec import BlogScaling, BlogSpec
-from parnet_zoo.networks.blog_topology import blog_topology
+from parnet_zoo.networks.blog.spec import BlogScaling, BlogSpec
+from parnet_zoo.networks.blog.topology import blog_topology
 from parnet_zoo.networks.dtype_policy import dtype_policy
 from parnet_zoo.recipe import load_recipe
 from tests.test_deploy_form import check_cost

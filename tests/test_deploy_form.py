@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 import registry
 from parnet_zoo.networks.agreement import agreement
 from parnet_zoo.networks.batch_norm import BatchNorm
-from parnet_zoo.networks.blog_spec import BlogScaling, BlogSpec
+from parnet_zoo.networks.blog.spec import BlogScaling, BlogSpec
 from parnet_zoo.networks.deploy_form import NoDeployFormError, to_deploy_form
 from parnet_zoo.networks.dtype_policy import dtype_policy
 from parnet_zoo.networks.spec import ParNetSpec

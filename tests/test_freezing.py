@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 import registry
-from parnet_zoo.networks.blog_spec import BlogScaling, BlogSpec
+from parnet_zoo.networks.blog.spec import BlogScaling, BlogSpec
 from parnet_zoo.networks.dtype_policy import dtype_policy
 from parnet_zoo.networks.freezing import freeze
 from parnet_zoo.networks.stages import HEAD, stages_matching

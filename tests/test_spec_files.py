@@ -205,7 +205,7 @@ def test_what_is_no_mapping_is_no_spec(data: Any) -> None:
 
 @pytest.mark.parametrize("key", ["builder", "coster"])
 @pytest.mark.parametrize(
-    "code", ["os:system", "parnet_zoo.networks.blog:build", "", None, 5, ["os:system"]]
+    "code", ["os:system", "parnet_zoo.networks.blog.network:build", "", None, 5, ["os:system"]]
 )
 def test_a_spec_never_brings_code(key: str, code: object) -> None:
     with pytest.raises(registry.SpecError) as caught:

@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import registry
-from parnet_zoo.networks.blog_spec import BlogScaling, BlogSpec
+from parnet_zoo.networks.blog.spec import BlogScaling, BlogSpec
 from parnet_zoo.networks.channel_adaption import adapt_channels
 from parnet_zoo.networks.checkpoints.errors import CheckpointError
 from parnet_zoo.networks.dtype_policy import dtype_policy

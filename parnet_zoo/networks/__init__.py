@@ -21,8 +21,8 @@ _DRAWN_WITH = {
     "head": "logits",
     "blocks": "block",
     "parnet": "ParNet",
-    "blog_blocks": "blog_block",
-    "blog": "ParNetBlog",
+    "blog.blocks": "blog_block",
+    "blog.network": "ParNetBlog",
     "baseline_network": "Baseline",
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from parnet_zoo.networks.cost_parts import CostPart, resolution_to_count, total_cost
-from parnet_zoo.networks.deploy_cost import deploy_block_cost
+from parnet_zoo.networks.deploy.cost import deploy_block_cost
 from parnet_zoo.networks.spec import ParNetSpec, ScalingSpec
 from parnet_zoo.networks.topology import BlockPlan, topology
 from registry import Cost

@@ -80,7 +80,7 @@ class ParNet(Backbone):
 
     def draw_deploy_form(self, outputs: Sequence[str] | None = None) -> keras.Model:
         """Its deploy form; see `parnet_zoo.networks.deploy_form.to_deploy_form`."""
-        from parnet_zoo.networks.parnet_deploy import draw_parnet_deploy
+        from parnet_zoo.networks.deploy.parnet import draw_parnet_deploy
 
         return draw_parnet_deploy(self, outputs)
 

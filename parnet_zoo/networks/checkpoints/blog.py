@@ -10,8 +10,8 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
-from parnet_zoo.networks.blog import ParNetBlog
-from parnet_zoo.networks.blog_spec import BlogScaling, BlogSpec
+from parnet_zoo.networks.blog.network import ParNetBlog
+from parnet_zoo.networks.blog.spec import BlogScaling, BlogSpec
 from parnet_zoo.networks.checkpoints.blog_keys import BlogKeys, Slot
 from parnet_zoo.networks.checkpoints.errors import CheckpointError
 from parnet_zoo.networks.checkpoints.keras2_file import open_keras2_file

@@ -11,8 +11,8 @@ from typing import Literal
 
 from pydantic import ValidationError
 
-from parnet_zoo.networks.blog_spec import STREAMS, STRIDE, BlogScaling
-from parnet_zoo.networks.blog_topology import blog_topology
+from parnet_zoo.networks.blog.spec import STREAMS, STRIDE, BlogScaling
+from parnet_zoo.networks.blog.topology import blog_topology
 from parnet_zoo.networks.checkpoints.counted_layers import CountedLayers
 from parnet_zoo.networks.checkpoints.errors import CheckpointError
 from parnet_zoo.networks.spec import MIN_WIDTH

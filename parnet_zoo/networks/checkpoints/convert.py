@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Literal, Self, get_args
 
 from parnet_zoo.errors import UsageError
-from parnet_zoo.networks.blog_spec import BlogSpec
+from parnet_zoo.networks.blog.spec import BlogSpec
 from parnet_zoo.networks.checkpoints.authors_file import Activation, AuthorsFile
 from parnet_zoo.networks.checkpoints.blog_keys import BlogKeys
 from parnet_zoo.networks.checkpoints.conversion import Conversion

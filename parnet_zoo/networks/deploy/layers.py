@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from parnet_zoo.networks.folding import Affine, Array, Convolution, Padding, fold_batch_norm
+from parnet_zoo.networks.deploy.folding import Affine, Array, Convolution, Padding, fold_batch_norm
 
 
 class DeployLayers:

@@ -9,9 +9,9 @@ import keras
 from keras import layers
 
 from parnet_zoo.networks.backbone import Backbone
-from parnet_zoo.networks.blog_blocks import blog_block
-from parnet_zoo.networks.blog_spec import STRIDE, BlogScaling, BlogSpec
-from parnet_zoo.networks.blog_topology import blog_topology
+from parnet_zoo.networks.blog.blocks import blog_block
+from parnet_zoo.networks.blog.spec import STRIDE, BlogScaling, BlogSpec
+from parnet_zoo.networks.blog.topology import blog_topology
 from parnet_zoo.networks.dtype_policy import dtype_policy
 from parnet_zoo.networks.head import logits
 from parnet_zoo.networks.input_size import ImageShape, image_shape_of
@@ -84,7 +84,7 @@ class ParNetBlog(Backbone):
 
     def draw_deploy_form(self, outputs: Sequence[str] | None = None) -> keras.Model:
         """Its deploy form; see `parnet_zoo.networks.deploy_form.to_deploy_form`."""
-        from parnet_zoo.networks.blog_deploy import draw_blog_deploy
+        from parnet_zoo.networks.deploy.blog import draw_blog_deploy
 
         return draw_blog_deploy(self, outputs)
 

@@ -19,9 +19,16 @@ from typing import Any
 
 import numpy as np
 
-from parnet_zoo.networks.deploy_layers import DeployLayers
-from parnet_zoo.networks.deploy_map import DeployMap, Order
-from parnet_zoo.networks.folding import Affine, Array, Convolution, Padding, merged, normalised
+from parnet_zoo.networks.deploy.folding import (
+    Affine,
+    Array,
+    Convolution,
+    Padding,
+    merged,
+    normalised,
+)
+from parnet_zoo.networks.deploy.layers import DeployLayers
+from parnet_zoo.networks.deploy.map import DeployMap, Order
 from parnet_zoo.networks.topology import BlockPlan
 
 

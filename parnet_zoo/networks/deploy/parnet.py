@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import keras
 from keras import layers
 
-from parnet_zoo.networks.deploy_drawing import draw_deploy
-from parnet_zoo.networks.deploy_layers import deploy_dtype
-from parnet_zoo.networks.folded_block import BlockStyle
+from parnet_zoo.networks.deploy.block import BlockStyle
+from parnet_zoo.networks.deploy.drawing import draw_deploy
+from parnet_zoo.networks.deploy.layers import deploy_dtype
 
 if TYPE_CHECKING:
     from parnet_zoo.networks.parnet import ParNet

@@ -9,10 +9,10 @@ import keras
 import numpy as np
 from keras import layers
 
-from parnet_zoo.networks.deploy_layers import DeployLayers, deploy_dtype
-from parnet_zoo.networks.deploy_map import DeployMap
-from parnet_zoo.networks.exposed_blocks import exposed_blocks
-from parnet_zoo.networks.folded_block import BlockStyle, FoldedBlock
+from parnet_zoo.networks.deploy.block import BlockStyle, FoldedBlock
+from parnet_zoo.networks.deploy.exposed_blocks import exposed_blocks
+from parnet_zoo.networks.deploy.layers import DeployLayers, deploy_dtype
+from parnet_zoo.networks.deploy.map import DeployMap
 from parnet_zoo.networks.topology import IMAGE, Topology
 
 EVEN_PLACES, ODD_PLACES = (1.0, 0.0), (0.0, 1.0)

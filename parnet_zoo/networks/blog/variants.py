@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from parnet_zoo.networks.blog_spec import BlogScaling, BlogSpec
+from parnet_zoo.networks.blog.spec import BlogScaling, BlogSpec
 
 SOURCE = "a blog's Keras port of ParNet"
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import keras
 from keras import layers
 
-from parnet_zoo.networks.deploy_drawing import draw_deploy
-from parnet_zoo.networks.deploy_layers import deploy_dtype
-from parnet_zoo.networks.folded_block import BlockStyle
+from parnet_zoo.networks.deploy.block import BlockStyle
+from parnet_zoo.networks.deploy.drawing import draw_deploy
+from parnet_zoo.networks.deploy.layers import deploy_dtype
 
 if TYPE_CHECKING:
-    from parnet_zoo.networks.blog import ParNetBlog
+    from parnet_zoo.networks.blog.network import ParNetBlog
 
 STYLE = BlockStyle(padding="after", gate_factor=1.0, fused=("previous", "stream"), shuffled=False)
 

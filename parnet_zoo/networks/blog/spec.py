@@ -76,8 +76,8 @@ class BlogSpec(ScalableSpec):
     """A network of the blog's kind in the registry."""
 
     family: str = "parnet_blog"
-    builder: str = "parnet_zoo.networks.blog:build"
-    coster: str | None = "parnet_zoo.networks.blog_cost:cost"
+    builder: str = "parnet_zoo.networks.blog.network:build"
+    coster: str | None = "parnet_zoo.networks.blog.cost:cost"
     scaling: BlogScaling
 
     @property
@@ -101,7 +101,7 @@ class BlogSpec(ScalableSpec):
     @property
     def stages(self) -> dict[str, int]:
         """Trainable parameters of each stage, named as ParNet's are."""
-        from parnet_zoo.networks.blog_topology import blog_topology
+        from parnet_zoo.networks.blog.topology import blog_topology
         from parnet_zoo.networks.stage_parameters import stage_parameters
 
         return stage_parameters(blog_topology(self.scaling), gate_biases=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from parnet_zoo.networks.blog_spec import BlogSpec
-from parnet_zoo.networks.blog_topology import blog_topology
+from parnet_zoo.networks.blog.spec import BlogSpec
+from parnet_zoo.networks.blog.topology import blog_topology
 from parnet_zoo.networks.cost import Form
 from parnet_zoo.networks.cost_parts import CostPart, resolution_to_count, total_cost
-from parnet_zoo.networks.deploy_cost import deploy_block_cost
+from parnet_zoo.networks.deploy.cost import deploy_block_cost
 from parnet_zoo.networks.topology import BlockPlan
 from registry import Cost
 

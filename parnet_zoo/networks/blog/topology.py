@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from parnet_zoo.networks.blog_spec import STREAMS, BlogScaling
+from parnet_zoo.networks.blog.spec import STREAMS, BlogScaling
 from parnet_zoo.networks.topology import IMAGE, BlockPlan, Topology
 
 

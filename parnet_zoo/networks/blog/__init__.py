@@ -1,0 +1,1 @@
+"""The blog's Keras port of ParNet, a family of its own."""
