@@ -22,6 +22,7 @@ from parnet_zoo.training.initial_weights import check_weights, initial_weights
 from parnet_zoo.training.plan import Plan, make_plan
 from parnet_zoo.training.progress import Progress
 from parnet_zoo.training.result import TrainResult
+from parnet_zoo.training.silence import import_quietly
 
 RUNS = Path(".parnet-zoo") / "runs"
 """Where runs keep what must survive a kill, below the working directory."""
@@ -58,8 +59,20 @@ def train(
     plan = plan_training(recipe, overrides=overrides, **changes)
     progress.say("\n".join(plan.lines()))
     with interruptible(), initial_weights(plan.recipe) as weights:
+        if weights is not None:
+            _try(weights, plan, progress)
         result = _run(plan, weights, progress)
     return result.model_copy(update={"seconds": time.monotonic() - started})
+
+
+def _try(weights: Path, plan: Plan, progress: Progress) -> None:
+    """Load the weights once before there is a run, which one of another network would only fail."""
+    progress.say(f"trying the weights from {plan.recipe.model.weights}")
+    import_quietly()
+    from parnet_zoo.training.devices import grow_memory
+
+    grow_memory()
+    plan.recipe.spec().build(num_classes=len(plan.folder.classes), weights=weights)
 
 
 def _run(plan: Plan, weights: Path | None, progress: Progress) -> TrainResult:
