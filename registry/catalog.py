@@ -118,13 +118,17 @@ class Catalog:
 
     def get(self, name: str) -> BackboneSpec:
         """The spec of that name or alias; see `registry.get`."""
+        spec = self.find(name)
+        if spec is None:
+            raise UnknownBackboneError(self._not_found(name))
+        return spec
+
+    def find(self, name: str) -> BackboneSpec | None:
+        """The spec of that name or alias, if there is one."""
         self.load_builtin()
         if name not in self.origins:
             self.load_plugins()
-        try:
-            return self.specs[self.aliases.get(name, name)]
-        except KeyError:
-            raise UnknownBackboneError(self._not_found(name)) from None
+        return self.specs.get(self.aliases.get(name, name))
 
     def names(self, pattern: str = "*", *, hidden: bool = False) -> list[str]:
         """Names that match a glob; see `registry.names`."""
@@ -218,6 +222,11 @@ def get(name: str, kind: type[BackboneSpec] = BackboneSpec) -> BackboneSpec:
             f" not {kind.__name__}"
         )
     return spec
+
+
+def find(name: str) -> BackboneSpec | None:
+    """The spec registered as `name` or under that alias; None where there is none."""
+    return _catalog.find(name)
 
 
 def names(pattern: str = "*", *, hidden: bool = False) -> list[str]:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from registry.catalog import families, members, near_names
+from registry.catalog import families, find, members, near_names
 from registry.derivation import Derivation
 from registry.english import found
 from registry.errors import FieldProblem, SpecError
 from registry.explain import MISSING
 from registry.spec import BackboneSpec
-from registry.validated import validated
+from registry.validated import fields_of, validated
 
 CODE = ("builder", "coster")
 """The fields of a spec that name code."""
+DESCRIPTION = frozenset({"source", "paper", "published", "hidden", "limits"})
+"""The fields of a spec that are about a network, and do not make it another."""
 _LONGEST_LABEL = 40
 
 
@@ -24,7 +27,8 @@ def from_mapping(data: Mapping[str, Any]) -> BackboneSpec:
     Either `family` and `name` with that family's fields, where what is left out has its default, or
     `base`, the name of a registered backbone, with `scaling`, `resolution` and `name` as far as
     they differ. `builder` and `coster` can be left out, and are never taken from the data: where
-    they are given they must be the family's own. The result is not registered.
+    they are given they must be the family's own. The result is not registered, and has the name of
+    a registered network only where it is that network.
 
     Raises:
         SpecError: The data is no spec; the message says for every wrong field what fits.
@@ -40,12 +44,46 @@ def from_mapping(data: Mapping[str, Any]) -> BackboneSpec:
     fields = {str(key): value for key, value in data.items()}
     label = _label(fields)
     if "base" in fields and "family" not in fields:
-        return validated(Derivation, fields, label).spec()
+        return _own_name(validated(Derivation, fields, label).spec())
     family = fields.get("family")
     own = members(family) if isinstance(family, str) else []
     if not own:
         raise SpecError.about(label, [_no_family(fields)])
-    return validated(type(own[0]), {**fields, **_code(own, fields, label)}, label)
+    _check_derivation_words(own[0], fields, label)
+    return _own_name(validated(type(own[0]), {**fields, **_code(own, fields, label)}, label))
+
+
+def _own_name(spec: BackboneSpec) -> BackboneSpec:
+    """The spec, unless it goes by the name of another network."""
+    other = find(spec.name)
+    if other is None or (type(other) is type(spec) and _network(other) == _network(spec)):
+        return spec
+    message = f"{spec.name} is a registered network and this is another; give it another name"
+    raise SpecError(message, [FieldProblem(("name",), message)])
+
+
+def _network(spec: BackboneSpec) -> dict[str, Any]:
+    return spec.model_dump(exclude=set(DESCRIPTION))
+
+
+def _check_derivation_words(member: BackboneSpec, fields: dict[str, Any], label: str) -> None:
+    """Refuse words of `scaled`, such as a factor on all widths: there is nothing to scale."""
+    scaling = fields.get("scaling")
+    if not isinstance(scaling, Mapping):
+        return
+    known = {"name", *fields_of(type(member)).keys(("scaling",))}
+    words = inspect.signature(type(member).scaled).parameters.values()
+    given = [
+        word.name
+        for word in words
+        if word.kind is word.KEYWORD_ONLY and word.name in scaling and word.name not in known
+    ]
+    if given:
+        message = (
+            f"{' and '.join(given)} only {'belongs' if len(given) == 1 else 'belong'} to a derived"
+            f" spec, which has `base` in place of `family`, such as `base: {member.name}`"
+        )
+        raise SpecError.about(label, [FieldProblem(("scaling", given[0]), message, at_key=True)])
 
 
 def code_of(own: list[BackboneSpec]) -> list[tuple[str, str | None]]:

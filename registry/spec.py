@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from importlib import import_module
 from inspect import signature
+from numbers import Integral
 from os import PathLike
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, field_validator
 
 from registry.cost import Cost
+from registry.english import found
 from registry.errors import FieldProblem, SpecError
 from registry.validated import validated
 
@@ -131,10 +133,13 @@ class BackboneSpec(BaseModel):
             **options: What the family's builder takes besides, e.g. `image_shape`.
 
         Raises:
-            SpecError: The builder named by the spec cannot be imported.
+            SpecError: `num_classes` is no whole number of at least 1, or the builder named by the
+                spec cannot be imported.
             parnet_zoo.networks.checkpoints.errors.CheckpointError: The file of weights is broken,
                 or is of another network.
         """
+        if num_classes is not None:
+            num_classes = _class_count(num_classes, self.name)
         builder = _imported(self.builder, self.name)
         if weights is None:
             return builder(self, num_classes=num_classes, **options)
@@ -190,6 +195,16 @@ class BackboneSpec(BaseModel):
 
     def _why(self) -> str:
         return f"; {self.limits.rstrip('.')}" if self.limits else ""
+
+
+def _class_count(classes: Any, name: str) -> int:
+    """The number as Python's own, since it becomes part of saved models."""
+    if isinstance(classes, bool) or not isinstance(classes, Integral) or classes < 1:
+        raise SpecError(
+            f"{name}: num_classes is a whole number of at least 1, or None for no head, not"
+            f" {found(classes)}"
+        )
+    return int(classes)
 
 
 def _imported(target: str, name: str) -> Any:

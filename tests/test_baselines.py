@@ -66,11 +66,11 @@ def test_what_they_cannot_do_they_say_in_one_sentence(name: str) -> None:
         assert "\n" not in str(error.value)
 
 
-def test_a_recipe_that_scales_another_family_says_how_to_take_it_as_it_is() -> None:
-    with pytest.raises(RecipeError, match=r"'baseline' cannot be scaled; .*; model\.scaling=null"):
-        load_recipe("quickstart", model=SMALL)
-    recipe = load_recipe("quickstart", ["model.scaling=null"], model=SMALL).recipe
-    assert recipe.spec().resolution == 32
+def test_it_takes_the_place_of_a_recipes_network_and_of_its_scaling() -> None:
+    recipe = load_recipe("quickstart", model=SMALL).recipe
+    assert recipe.spec() == spec_of(SMALL).scaled(resolution=32)
+    with pytest.raises(RecipeError, match=r"'baseline' cannot be scaled; .*; without model\.sca"):
+        load_recipe("quickstart", ["model.scaling.dropout=0.1"], model=SMALL)
 
 
 def test_any_size_from_32_pixels_on_fits() -> None:
@@ -254,7 +254,7 @@ def test_a_recipe_trains_it_tracks_it_and_serves_it_as_trained(
 ) -> None:
     trained = parnet_zoo_in(
         "train", "quickstart", "--model", SMALL, "--image-size", "32", "--epochs", "1",
-        "--set", "model.scaling=null", "--set", "data.limit=200", "--json",
+        "--set", "data.limit=200", "--json",
     )  # fmt: skip
     assert trained.code == 0, trained.stderr
     assert "the family baseline has no deploy form: as trained, it is served" in trained.stderr

@@ -22,7 +22,9 @@ from hypothesis import strategies as st
 
 import registry
 from parnet_zoo.cli.convert import next_steps
+from parnet_zoo.cli.spec_beside import spec_beside
 from parnet_zoo.errors import UsageError
+from parnet_zoo.networks.checkpoints import load_authors, load_blog
 from parnet_zoo.networks.checkpoints.authors_file import AuthorsFile
 from parnet_zoo.networks.checkpoints.conversion import Conversion
 from parnet_zoo.networks.checkpoints.convert import ConversionJob, convert
@@ -31,9 +33,11 @@ from parnet_zoo.networks.checkpoints.key_report import KeyReport
 from parnet_zoo.networks.checkpoints.nearest_spec import NearestSpec
 from parnet_zoo.networks.checkpoints.torch_file import read_torch_file
 from parnet_zoo.networks.spec import ParNetSpec, ScalingSpec
-from parnet_zoo.recipe import load_recipe
+from parnet_zoo.recipe import dump_spec, load_recipe, load_spec
 from tests.conftest import PROGRAMS, REPOSITORY, Done, user_environment
 from tests.test_authors_parity import Touch, rewritten, with_description, with_storage
+from tests.test_cli import write_pictures
+from tests.test_train import TINY
 from tests.torch_files import save_torch
 
 Run = Callable[..., Done]
@@ -71,9 +75,11 @@ def test_an_authors_checkpoint_becomes_a_model_that_a_fresh_process_loads(
         "parnet_s+c16-24-40+f64: widths 16, 24, 40, 64; blocks 4, 5, 5; silu; 10 classes",
         "316 keys match",
         "written     tiny.keras, ",
-        "parnet-zoo train RECIPE --weights tiny.keras --model parnet_s --set",
+        "\n  parnet-zoo train RECIPE --model tiny.yaml --weights tiny.keras\n",
+        "load_spec('tiny.yaml').build(num_classes=10, weights='tiny.keras')",
     ):
         assert words in done.stdout
+    assert load_spec(done.folder / "tiny.yaml").name == "parnet_s+c16-24-40+f64"
     script = (
         "import sys, keras, numpy as np, parnet_zoo.networks\n"
         "arrays = np.load(sys.argv[1])\n"
@@ -108,11 +114,11 @@ def test_a_checkpoint_of_the_blog_is_told_as_json_and_gives_its_probabilities(
     done = parnet_zoo_in(*CONVERT, str(BLOG), "--to", "blog.weights.h5", "--json", "--quiet")
     assert (done.code, done.stderr) == (0, "")
     told = done.json
+    spec = load_spec(done.folder / told["spec_file"])
+    assert spec == registry.from_mapping(told["spec"])
     assert (told["format"], told["input_size"], told["classes"]) == ("blog", 128, 2)
     assert not told["keys"]["missing"] + told["keys"]["unexpected"] + told["keys"]["wrong_shape"]
-    model = registry.from_mapping(told["spec"]).build(
-        num_classes=2, weights=done.folder / told["target"]
-    )
+    model = spec.build(num_classes=2, weights=done.folder / told["target"])
     arrays = np.load(FIXTURES / "blog_tiny.npz")
     powers = np.exp(np.asarray(model(arrays["input_0"]), np.float64))
     probabilities = powers / powers.sum(axis=-1, keepdims=True)
@@ -129,9 +135,14 @@ def test_a_fresh_head_is_said_to_be_one(tmp_path: Path) -> None:
 
 
 def told(base: str, changes: dict[str, Any]) -> Conversion:
+    """What is told of a conversion, with the spec file in the current folder."""
     spec = registry.get(base).scaled(**changes)
+    spec_file = Path("out of.yaml") if changes else None
+    if spec_file:
+        spec_file.write_text(dump_spec(spec))
     return Conversion(
-        source=AUTHORS, sha256="0", format="authors", target=Path("out of.weights.h5"),
+        source=AUTHORS, sha256="0", format="blog" if "blog" in base else "authors",
+        target=Path("out of.weights.h5"), spec_file=spec_file,
         network=spec.name, base=base, changes=changes, spec=spec.model_dump(mode="json"),
         classes=10, head_left_out=False, activation="silu", ema=False, keys=KeyReport(),
         input_size=spec.resolution if "blog" in base else None,
@@ -146,12 +157,17 @@ def told(base: str, changes: dict[str, Any]) -> Conversion:
         ("parnet_s_release", {"activation": "silu"}),
         ("parnet_s", {"channels": (16, 24, 40), "final_channels": 64, "depth": (1, 2, 3)}),
         ("parnet_blog_s", {}),
-        ("parnet_blog_s", {"resolution": 128, "final_channels": 96}),
+        ("parnet_blog_s", {"resolution": 128, "final_channels": 96, "stem_channels": 8}),
     ],
 )
-def test_the_flags_that_it_prints_make_any_recipe_one_of_that_network(
-    recipe: str, base: str, changes: dict[str, Any]
+def test_the_line_that_it_prints_makes_any_recipe_one_of_that_network(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    recipe: str,
+    base: str,
+    changes: dict[str, Any],
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     done = told(base, changes)
     [line] = [line for line in next_steps(done) if line.startswith("  parnet-zoo train RECIPE ")]
     words = shlex.split(line)[3:]
@@ -162,14 +178,61 @@ def test_the_flags_that_it_prints_make_any_recipe_one_of_that_network(
     loaded = load_recipe(recipe, settings, **{**named, **size}).recipe
     assert loaded.spec().name == done.network
     assert loaded.model.weights == "out of.weights.h5"
+    assert "blog" not in base or loaded.data.normalization == "unit"
 
 
-def test_a_network_that_no_recipe_can_ask_for_has_its_line_of_python(tmp_path: Path) -> None:
-    for base, change in (("parnet_s", {"in_channels": 1}), ("parnet_blog_s", {"stem_channels": 8})):
-        lines = "\n".join(next_steps(told(base, change)))
-        assert "parnet-zoo train" not in lines
-        [(name, value)] = change.items()
-        assert f'registry.get("{base}").scaled({name}={value}).build(num_classes=10,' in lines
+def test_a_network_for_other_than_rgb_pictures_has_its_line_of_python_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = "\n".join(next_steps(told("parnet_s", {"in_channels": 1})))
+    assert "parnet-zoo train" not in lines
+    assert "load_spec('out of.yaml').build(num_classes=10, weights='out of.weights.h5')" in lines
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("source", "size"), [(AUTHORS, ("--image-size", "64")), (BLOG, ())], ids=["authors", "blog"]
+)
+def test_the_line_that_it_prints_trains(
+    parnet_zoo_in: Run, source: Path, size: tuple[str, ...]
+) -> None:
+    done = parnet_zoo_in(*CONVERT, str(source), "--to", "it.weights.h5")
+    [line] = [line for line in done.stdout.splitlines() if "parnet-zoo train RECIPE" in line]
+    flags = shlex.split(line)[3:]
+    (done.folder / "tiny.yaml").write_text(TINY)
+    write_pictures(done.folder / "pictures", {"train/a": 24, "train/bbbbb": 24})
+    trained = parnet_zoo_in("train", "tiny.yaml", *flags, *size)
+    assert trained.code == 0, trained.stderr
+    assert "weights from it.weights.h5: " in trained.stderr
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".weights.h5"])
+def test_a_spec_file_that_exists_is_refused_before_anything_is_written(
+    parnet_zoo_in: Run, tmp_path: Path, suffix: str
+) -> None:
+    (tmp_path / "out.yaml").write_text("precious")
+    done = parnet_zoo_in(*CONVERT, str(AUTHORS), "--to", str(tmp_path / f"out{suffix}"))
+    assert (done.code, done.stdout) == (2, "")
+    path = tmp_path / "out.yaml"
+    assert done.stderr == f"{path} exists; give another name, or force (--force) to replace it\n"
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["precious"]
+
+
+def test_a_registered_network_needs_no_spec_file(tmp_path: Path) -> None:
+    done = ConversionJob.checked(AUTHORS, tmp_path / "out.keras")
+    assert spec_beside(done, force=False) == tmp_path / "out.yaml"
+    with registry.temporary():
+        registry.register(done.spec.model_copy(update={"name": "mine"}))
+        job = ConversionJob.checked(AUTHORS, tmp_path / "out.keras")
+        assert (job.spec.name, spec_beside(job, force=False)) == ("mine", None)
+
+
+def test_the_checkpoint_is_not_replaced_by_its_spec(tmp_path: Path) -> None:
+    source = Path(shutil.copy(AUTHORS, tmp_path / "out.yaml"))
+    job = ConversionJob.checked(source, tmp_path / "out.keras")
+    with pytest.raises(UsageError, match="is the checkpoint itself"):
+        spec_beside(job, force=True)
 
 
 @pytest.mark.parametrize(
@@ -290,6 +353,9 @@ def damaged(folder: Path) -> dict[str, tuple[Path, str]]:
     with zipfile.ZipFile(folder / "foreign.zip", "w") as archive:
         archive.writestr("readme", "hello")
     found["foreign"] = (folder / "foreign.zip", "not one that torch.save wrote")
+    with zipfile.ZipFile(folder / "done.keras", "w") as archive:
+        archive.writestr("model.weights.h5", "hello")
+    found["keras"] = (folder / "done.keras", "is a file of Keras 3 already; give it to --weights")
     found["none"] = (folder / "nowhere", "there is no such file")
     found["folder"] = (folder, "is a folder")
     os.mkfifo(folder / "pipe")  # who opens it waits for a writer
@@ -302,6 +368,19 @@ def test_files_that_are_no_checkpoints_are_one_sentence(tmp_path: Path) -> None:
         with pytest.raises(CheckpointError, match=words) as caught:
             ConversionJob.checked(path, tmp_path / "out.keras")
         assert "\n" not in str(caught.value)
+        assert "eof" not in str(caught.value)
+
+
+def test_each_loader_names_the_other_for_a_file_of_the_other(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"HDF5 file of Keras; load_blog reads"):
+        load_authors(BLOG)
+    with pytest.raises(CheckpointError, match=r"PyTorch wrote is read by load_authors"):
+        load_blog(AUTHORS)
+
+
+def test_arguments_are_refused_at_the_command_line_in_plain_words(parnet_zoo_in: Run) -> None:
+    done = parnet_zoo_in(*CONVERT, str(AUTHORS), "--to", "out.keras", "--activation", "gelu")
+    assert (done.code, done.stderr) == (2, "the activation is silu or relu, not 'gelu'\n")
 
 
 def test_at_the_command_line_bad_files_exit_with_2_before_tensorflow_is_loaded(

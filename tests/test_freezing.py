@@ -196,8 +196,10 @@ def test_no_gradient_is_computed_for_what_is_frozen() -> None:
 def test_something_must_be_left_to_train() -> None:
     model, headless = SPEC.build(num_classes=3), SPEC.build()
     everything = len(model.trainable_weights)
-    with pytest.raises(SpecError, match="nothing is left to train; leave one out"):
+    with pytest.raises(SpecError, match=r"nothing is left to train; name some in place of \*$"):
         freeze(model, ["*"])
+    with pytest.raises(SpecError, match="nothing is left to train; leave one out"):
+        freeze(model, [*SPEC.stages, "head"])
     with pytest.raises(SpecError, match="nothing is left to train"):
         freeze(headless, ["*"])
     with pytest.raises(SpecError, match="has no stage 'head'"):
@@ -208,6 +210,10 @@ def test_something_must_be_left_to_train() -> None:
         "head_logits",
         "head_logits",
     ]
+
+
+def test_one_word_need_not_be_in_a_list() -> None:
+    assert freeze(SPEC.build(num_classes=3), "stem") == ("stem_0", "stem_1")
 
 
 def test_a_network_without_stages_says_so() -> None:
@@ -239,8 +245,56 @@ def test_a_recipe_with_an_unknown_stage_is_refused_at_its_place(recipe: Path) ->
     with pytest.raises(RecipeError) as caught:
         load_recipe(recipe, ['model.freeze=["*"]'])
     assert str(caught.value) == (
-        "--set model.freeze: with all of it frozen, nothing is left to train; leave out head"
+        "--set model.freeze: with all of it frozen, nothing is left to train; name what is to be"
+        " frozen, without head"
     )
+
+
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    [
+        ("strem_*", "matches 'strem_*'; did you mean 'stream_*'? there are stem_0, "),
+        ("strem*", "did you mean 'stream*'? "),
+        ("strem_[01]", "did you mean 'stream_[01]'? "),
+        ("streem_0*", "did you mean 'stream_0*'? "),
+        ("*zzz", "has no stage '*zzz'; there are stem_0, "),
+        ("zzz*", "has no stage 'zzz*'; there are stem_0, "),
+    ],
+)
+def test_a_pattern_for_no_stage_is_answered_with_the_nearest_pattern(
+    recipe: Path, word: str, hint: str
+) -> None:
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(recipe, [f"model.freeze=['{word}']"])
+    assert str(caught.value).startswith("--set model.freeze[0]: ")
+    assert hint in str(caught.value)
+
+
+def test_a_network_without_named_stages_is_refused_before_anything_is_loaded(recipe: Path) -> None:
+    text = recipe.read_text().replace("parnet_test", "resnet50").replace("strem_0, final", "head")
+    recipe.write_text(text + "  weights: nowhere.weights.h5\n")
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(recipe)
+    limits = registry.get("resnet50").limits
+    assert str(caught.value) == (
+        "pets.yaml:5:11 model.freeze: resnet50 has no named stages, so none of them can be frozen;"
+        f" {limits}"
+    )
+
+
+@pytest.mark.parametrize("stages", ["[]", "[head]"])
+def test_statistics_are_not_let_free_where_none_are_frozen(recipe: Path, stages: str) -> None:
+    recipe.write_text(
+        recipe.read_text().replace("[stem, strem_0, final]", stages)
+        + "  freeze_statistics: false\n"
+    )
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(recipe)
+    assert str(caught.value) == (
+        "pets.yaml:6:22 model.freeze_statistics: no stage with statistics is frozen; name one in"
+        " model.freeze, or remove it"
+    )
+    assert not load_recipe(recipe, ["model.freeze=[final]"]).recipe.model.freeze_statistics
 
 
 def start(**model: Any) -> list[str]:
@@ -263,3 +317,19 @@ def test_the_plan_names_weights_and_frozen_stages_with_the_part_that_is_trained(
     [line] = start(freeze=tuple(SPEC.stages), freeze_statistics=False)
     assert line.endswith(f"without their statistics; {(64 * 3 + 3) / total:.1%} of the parameters"
                          " are trained")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("stages", "statistics", "words"),
+    [
+        (["head"], True, "head;"),
+        (["stem_0"], True, "stem_0, with its statistics;"),
+        (["final", "head"], False, "final, without its statistics, and head;"),
+        (["stem", "head"], True, "stem_0, stem_1, with their statistics, and head;"),
+    ],
+)
+def test_the_plan_speaks_of_statistics_where_there_are_some(
+    stages: list[str], statistics: bool, words: str
+) -> None:
+    [line] = start(freeze=stages, freeze_statistics=statistics)
+    assert line.startswith(f"frozen          {words} ")

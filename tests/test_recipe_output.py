@@ -56,7 +56,6 @@ NAMED = st.fixed_dictionaries(
         "resolution": st.integers(1, 64).map(lambda n: 64 * n),
         "weights": st.sampled_from([None, "a.keras", "runs:/0a1b", "models:/pets@champion"]),
         "freeze": st.lists(st.sampled_from(["stem", "stream_0", "stem_*", "head"]), max_size=3),
-        "freeze_statistics": st.booleans(),
         "scaling": st.none()
         | st.fixed_dictionaries(
             {"stem": st.sampled_from(["small", "imagenet"])},
@@ -68,6 +67,13 @@ NAMED = st.fixed_dictionaries(
             },
         ),
     },
+)
+FREE = st.fixed_dictionaries(
+    {
+        "name": st.just("parnet_s"),
+        "freeze": st.just(["head", "stem"]),
+        "freeze_statistics": st.booleans(),
+    }
 )
 SPECS = st.fixed_dictionaries(
     {
@@ -81,7 +87,7 @@ SPECS = st.fixed_dictionaries(
 ) | st.fixed_dictionaries(
     {"base": st.just("parnet_test")}, optional={"scaling": st.fixed_dictionaries({"width": WIDTHS})}
 )
-MODELS = NAMED | st.fixed_dictionaries({"spec": SPECS})
+MODELS = NAMED | FREE | st.fixed_dictionaries({"spec": SPECS})
 RECIPES = st.fixed_dictionaries(
     {"name": NAMES, "epochs": st.integers(1, 100_000), "model": MODELS},
     optional={

@@ -240,6 +240,20 @@ def test_specs_are_frozen_and_refuse_unknown_fields() -> None:
         ParNetSpec.model_validate({"name": "x", "scaling": TINY, "widht": 3})
 
 
+@pytest.mark.parametrize("name", ["parnet_test", "parnet_blog_s", "resnet50"])
+@pytest.mark.parametrize(
+    ("classes", "shown"),
+    [(0, "the number 0"), (-1, "the number -1"), (True, "true"), ("ten", 'the text "ten"'),
+     (2.5, "the number 2.5")],
+)  # fmt: skip
+def test_a_head_has_a_whole_number_of_classes(name: str, classes: Any, shown: str) -> None:
+    with pytest.raises(registry.SpecError) as caught:
+        registry.get(name).build(num_classes=classes)
+    assert str(caught.value) == (
+        f"{name}: num_classes is a whole number of at least 1, or None for no head, not {shown}"
+    )
+
+
 def test_a_builder_that_cannot_be_imported_is_named() -> None:
     spec = ParNetSpec(name="broken", builder="no_such_module:build", scaling=TINY)
     with pytest.raises(registry.SpecError, match="broken: cannot import 'no_such_module:build'"):

@@ -222,6 +222,37 @@ def test_the_familys_own_code_may_be_written_down() -> None:
     assert registry.from_mapping({**data, **own}) == registry.from_mapping(data)
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"base": "parnet_s", "name": "parnet_s", "scaling": {"width": 2}},
+        {"base": "parnet_m", "name": "parnet_s"},
+        {**yaml.safe_load(SHORT), "name": "parnet_s"},
+        {**yaml.safe_load(SHORT), "name": "resnet50"},
+    ],
+)
+def test_another_network_does_not_go_by_a_registered_name(data: dict[str, Any]) -> None:
+    words = "is a registered network and this is another; give it another name"
+    with pytest.raises(registry.SpecError, match=rf"^{data['name']} {words}$") as caught:
+        registry.from_mapping(data)
+    assert [problem.path for problem in caught.value.problems] == [("name",)]
+
+
+def test_a_registered_network_keeps_its_name_whatever_is_said_about_it() -> None:
+    data = {**registry.get("parnet_s").model_dump(mode="json"), "source": "my own words"}
+    assert registry.from_mapping(data).source == "my own words"
+
+
+def test_factors_on_widths_belong_to_a_derived_spec() -> None:
+    words = (
+        "x: scaling.width: width and multiple only belong to a derived spec, which has `base` in"
+        " place of `family`, such as `base: parnet_"
+    )
+    scaling = {"width": 2, "multiple": 4}
+    with pytest.raises(registry.SpecError, match=f"^{words}"):
+        registry.from_mapping({"family": "parnet", "name": "x", "scaling": scaling})
+
+
 def test_a_family_whose_class_names_no_code_has_that_of_its_members() -> None:
     def plain(name: str, builder: str) -> registry.BackboneSpec:
         return registry.BackboneSpec(name=name, family="plain", builder=builder)
@@ -565,6 +596,47 @@ def test_from_outside_a_network_takes_the_place_of_the_files(folder: Path) -> No
     assert load_recipe("dogcat", model=inline).recipe.spec().name == "parnet_test+r96"
 
 
+@pytest.mark.parametrize("name", ["parnet_xl", "parnet_s", "mobilenet_v3_small"])
+def test_a_backbone_from_outside_is_not_scaled_as_the_files_network_was(name: str) -> None:
+    wanted = registry.get(name).scaled(resolution=32)
+    assert load_recipe("quickstart").recipe.spec() != wanted
+    for options in ({"model": name}, {"overrides": [f"model.name={name}"]}):
+        recipe = load_recipe("quickstart", **options).recipe
+        assert (recipe.model.scaling, recipe.spec()) == (None, wanted)
+
+
+def test_scaling_from_outside_is_for_the_network_from_outside() -> None:
+    wanted = registry.get("parnet_m").scaled(width=0.5, resolution=32)
+    assert load_recipe(
+        "quickstart", ["model.scaling.width=0.5"], model="parnet_m"
+    ).recipe.spec() == (wanted)
+    both = {"name": "parnet_m", "scaling": {"width": 0.5}}
+    assert load_recipe("quickstart", model=both).recipe.spec() == wanted
+    with pytest.raises(RecipeError) as caught:
+        load_recipe("quickstart", ["model.scaling={width: 0.5}"], model="resnet50")
+    [line] = lines_of(caught)
+    assert line.startswith("--set model.scaling.width: the family 'baseline' cannot be scaled; ")
+    assert line.endswith("; without model.scaling it is taken as it is")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "name", "source"),
+    [
+        ("model.spec=net.yaml", "parnet_s", "--set model.spec"),
+        ("model.spec={base: parnet_s}", "parnet_s", "--set model.spec"),
+        ("model.name=parnet_s", "net.yaml", "model=net.yaml model.spec"),
+        ("model.spec.scaling.depth=[1, 1]", "parnet_s", "model=parnet_s model.name: model.spec"),
+    ],
+)
+def test_two_networks_from_outside_are_one_too_many(
+    folder: Path, overrides: str, name: str, source: str
+) -> None:
+    with pytest.raises(RecipeError) as caught:
+        load_recipe("pets.yaml", [overrides], model=name)
+    assert lines_of(caught) == [f"{source}: model.name says which network too; keep one of the two"]
+    assert load_recipe("pets.yaml", ["model.spec=null"], model="parnet_s").recipe.model.spec is None
+
+
 def test_a_spec_from_outside_is_not_scaled_as_the_files_network_was(folder: Path) -> None:
     (folder / "net.yaml").write_text(SHORT + "resolution: 32\n")
     assert "scaling" in shipped_recipes()["quickstart"].read_text()
@@ -633,6 +705,26 @@ def test_the_command_line_shows_a_spec_file(
 
 def test_the_command_line_prints_the_schema(parnet_zoo_in: Callable[..., Done]) -> None:
     assert parnet_zoo_in("backbones", "schema").json == registry.schema()
+
+
+@pytest.mark.parametrize("text", [SHORT, DERIVED, "# mine\nfamily: baseline\ndepth: x\n"])
+def test_a_spec_in_the_place_of_a_recipe_is_told_from_one(folder: Path, text: str) -> None:
+    Path("my net.yaml").write_text(text)
+    with pytest.raises(RecipeError) as caught:
+        load_recipe("my net.yaml", ["epochs=1"])
+    line = 2 if text.startswith("#") else 1
+    assert lines_of(caught) == [
+        f"my net.yaml:{line}:1: this is a network's spec, not a recipe; use parnet-zoo train RECIPE"
+        " --model 'my net.yaml'"
+    ]
+
+
+@pytest.mark.parametrize("key", ["epochs: 1", "model: {name: parnet_s}", "data: {root: x}"])
+def test_a_recipe_with_keys_of_a_spec_is_still_a_recipe(folder: Path, key: str) -> None:
+    Path("pets.yaml").write_text(f"name: pets\nfamily: parnet\n{key}\n")
+    with pytest.raises(RecipeError) as caught:
+        load_recipe("pets.yaml")
+    assert any("family: unknown key" in line for line in lines_of(caught))
 
 
 def test_train_names_the_spec_file_and_its_line(

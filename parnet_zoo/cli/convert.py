@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 import registry
+from parnet_zoo.cli.spec_beside import run_with_spec, spec_beside
 
 if TYPE_CHECKING:
+    from parnet_zoo.networks.checkpoints.authors_file import Activation
     from parnet_zoo.networks.checkpoints.conversion import Conversion
 
-
-class Activation(StrEnum):
-    """After every block."""
-
-    silu = "silu"
-    relu = "relu"
+RGB = 3
 
 
 def convert(
@@ -38,36 +33,45 @@ def convert(
         ),
     ],
     activation: Annotated[
-        Activation, typer.Option(help="The paper's is silu; the authors' released code ran relu.")
-    ] = Activation.silu,
+        str,
+        typer.Option(
+            metavar="silu|relu", help="The paper's is silu; the authors' released code ran relu."
+        ),
+    ] = "silu",
     num_classes: Annotated[
         int | None,
-        typer.Option(min=1, help="Classes of a fresh head, where not the checkpoint's."),
+        typer.Option(help="Classes of a fresh head, where not the checkpoint's."),
     ] = None,
     ema: Annotated[bool, typer.Option("--ema", help="Take the weights' moving average.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace OUT if it exists.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace OUT and its spec if they exist.")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object on standard output.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
-    """Convert a checkpoint of other code into a Keras file; nothing in it is executed."""
+    """Convert a checkpoint of other code into a Keras file; nothing in it is executed.
+
+    A spec file in YAML is written beside it, unless the network is a registered one.
+    """
     from parnet_zoo.networks.checkpoints.convert import ConversionJob
     from parnet_zoo.training.silence import import_quietly
 
     job = ConversionJob.checked(
         checkpoint,
         to,
-        activation=activation.value,
+        activation=cast("Activation", activation),  # `checked` refuses any other
         num_classes=num_classes,
         ema=ema,
         force=force,
     )
+    spec_file = spec_beside(job, force=force)
     if not quiet:
         sys.stderr.write("loading TensorFlow\n")
         sys.stderr.flush()
     import_quietly()
-    done = job.run()
+    done = run_with_spec(job, spec_file)
     if as_json:
         typer.echo(done.model_dump_json())
     elif not quiet:
@@ -90,6 +94,8 @@ def _lines(done: Conversion) -> list[str]:
         f"keys        {done.keys}",
         f"written     {done.target}, {done.target.stat().st_size / 1e6:,.1f} MB",
     ]
+    if done.spec_file:
+        lines.append(f"spec        {done.spec_file}")
     if done.note:
         lines.append(f"note        {done.note}")
     return [*lines, "", *next_steps(done)]
@@ -109,32 +115,27 @@ def _told(done: Conversion) -> list[str]:
 
 def next_steps(done: Conversion) -> list[str]:
     """What to type to go on with the file that was written."""
-    from parnet_zoo.recipe.schema.scaling import ScalingSection
-
-    target = str(done.target)
     steps = []
-    if done.changes.keys() <= {"resolution", *ScalingSection.model_fields}:
+    if done.spec["scaling"]["in_channels"] == RGB:  # what recipes train with
         steps = [
             "train on (with the name or the file of a recipe):",
-            f"  parnet-zoo train RECIPE {shlex.join(_flags(done))}",
+            f"  {shlex.join(['parnet-zoo', 'train', 'RECIPE', *_flags(done)])}",
         ]
-    scaled = ", ".join(f"{name}={value!r}" for name, value in done.changes.items())
-    spec = f'registry.get("{done.base}")' + (f".scaled({scaled})" if scaled else "")
-    return [
-        *steps,
-        "in Python, after `from parnet_zoo import registry`:",
-        f"  model = {spec}.build(num_classes={done.classes}, weights={target!r})",
-    ]
+    build = f"build(num_classes={done.classes}, weights={str(done.target)!r})"
+    if done.spec_file is None:
+        network, module = f"registry.get({done.network!r})", "parnet_zoo import registry"
+    else:
+        network = f"load_spec({str(done.spec_file)!r})"
+        module = "parnet_zoo.recipe import load_spec"
+    return [*steps, f"in Python, after `from {module}`:", f"  model = {network}.{build}"]
 
 
 def _flags(done: Conversion) -> list[str]:
-    """What makes any recipe one of this network."""
-    # null first: a recipe may have a scaling of its own
-    flags = ["--weights", str(done.target), "--model", done.base, "--set", "model.scaling=null"]
+    """What makes any recipe one of this network, on pixels as it was trained with."""
+    network = done.network if done.spec_file is None else str(done.spec_file)
+    flags = ["--model", network, "--weights", str(done.target)]
     if done.input_size is not None:
         flags += ["--image-size", str(done.input_size)]
-    for name, value in done.changes.items():
-        if name != "resolution":
-            text = value if isinstance(value, str) else json.dumps(value)
-            flags += ["--set", f"model.scaling.{name}={text}"]
+    if done.format == "blog":
+        flags += ["--set", "data.normalization=unit"]
     return flags

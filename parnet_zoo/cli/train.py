@@ -21,7 +21,10 @@ def train(
         Path | None, typer.Option(help="Folder with train/CLASS/* and perhaps test/CLASS/*.")
     ] = None,
     model: Annotated[
-        str | None, typer.Option(help="Backbone, e.g. parnet_m, or a spec file.")
+        str | None,
+        typer.Option(
+            help="Backbone, e.g. parnet_m, or a spec file; the recipe's model.scaling is left out."
+        ),
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs.")] = None,
     image_size: Annotated[int | None, typer.Option(help="Height and width in pixels.")] = None,

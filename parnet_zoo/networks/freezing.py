@@ -11,7 +11,7 @@ from parnet_zoo.networks.stages import HEAD, stages_matching
 from registry import SpecError
 
 
-def freeze(model: Any, stages: Sequence[str], *, statistics: bool = True) -> tuple[str, ...]:
+def freeze(model: Any, stages: str | Sequence[str], *, statistics: bool = True) -> tuple[str, ...]:
     """Freeze stages, so that training computes no gradients for their weights and keeps them.
 
     Call it before the network is compiled. A stage can be given by its name (`stream_0`), with its
@@ -19,7 +19,7 @@ def freeze(model: Any, stages: Sequence[str], *, statistics: bool = True) -> tup
 
     Args:
         model: A network with named stages, as every ParNet has.
-        stages: What to freeze.
+        stages: What to freeze: one such word, or several.
         statistics: Whether BatchNorm's moving statistics are frozen as well. They are then also
             what training normalises by. Otherwise batches are normalised by their own statistics,
             and the moving ones go on adapting to the new images.
@@ -30,13 +30,16 @@ def freeze(model: Any, stages: Sequence[str], *, statistics: bool = True) -> tup
     Raises:
         SpecError: There is no such stage, the network has none, or nothing would be left to train.
     """
+    words = (stages,) if isinstance(stages, str) else tuple(stages)
     layers = _layers_by_stage(model)
-    found = {stage for word in stages for stage in stages_matching(word, layers, model.name)}
+    found = {stage for word in words for stage in stages_matching(word, layers, model.name)}
     chosen = tuple(stage for stage in layers if stage in found)
     frozen = {id(layer) for stage in chosen for layer in layers[stage]}
     if all(id(layer) in frozen for layer in model.layers if layer.trainable_weights):
+        patterns = [word for word in words if set(word) & set("*?[")]
+        hint = f"name some in place of {', '.join(patterns)}" if patterns else "leave one out"
         raise SpecError(
-            f"{model.name}: with {', '.join(chosen)} frozen nothing is left to train; leave one out"
+            f"{model.name}: with {', '.join(chosen)} frozen nothing is left to train; {hint}"
         )
     for stage in chosen:
         for layer in layers[stage]:

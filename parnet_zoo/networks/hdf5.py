@@ -17,8 +17,9 @@ from parnet_zoo.networks.checkpoints.errors import CheckpointError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+"""How an HDF5 file begins."""
 LONGEST_SHOWN = 100
-LONGEST_REASON = 200
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,7 @@ def hdf5_errors() -> Iterator[None]:
     except CheckpointError:
         raise
     except Exception as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:LONGEST_REASON]
-        raise CheckpointError(f"it is damaged or truncated ({reason})") from error
+        raise CheckpointError("it is damaged or truncated") from error
 
 
 def item_of(group: Any, name: str) -> Any:

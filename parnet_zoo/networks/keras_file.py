@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+import shlex
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,6 +42,8 @@ MOST_GROUPS = 50_000
 DEEPEST = 32
 _OPTIMIZER = "optimizer"
 _VARIABLES = "vars"
+_ADDRESS = re.compile(r"(runs|models):/")
+"""How MLflow's addresses begin."""
 
 
 @dataclass(frozen=True)
@@ -93,14 +96,28 @@ def layer_part(place: str, name: str) -> str:
 
 def _check_name(path: Path) -> None:
     name = path.name.lower()
-    if name.endswith(SUFFIXES):
+    if _ADDRESS.match(path.as_posix()) and not _is_there(path):
+        raise CheckpointError(
+            f"{path.as_posix()}: a network takes a local file;"
+            " parnet_zoo.tracking.weights_file.weights_file(uri, folder) gives one"
+        )
+    if name.endswith(SUFFIXES) or not _is_there(path):  # what is not there is told by who opens it
         return
     if name.endswith((".h5", ".hdf5", ".pth", ".pth.tar", ".pt", ".tar")):
+        target = path.with_name((path.name.partition(".")[0] or "converted") + ".keras")
+        command = shlex.join(["parnet-zoo", "backbones", "convert", str(path), "--to", str(target)])
         raise CheckpointError(
             f"{path}: a checkpoint of PyTorch or of an older Keras is converted first, with"
-            f" `parnet-zoo backbones convert {path.name} --to {path.name.partition('.')[0]}.keras`"
+            f" `{command}`"
         )
     raise CheckpointError(f"{path}: a file of weights ends in {' or '.join(SUFFIXES)}")
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
 
 
 def _weights_of(file: BinaryIO, path: Path) -> BinaryIO:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +20,7 @@ from parnet_zoo.recipe.schema.backbone import SPEC
 from parnet_zoo.recipe.schema.findings import Finding
 from parnet_zoo.recipe.schema.recipe import Recipe
 from parnet_zoo.recipe.source_file import read_source
-from parnet_zoo.recipe.spec_document import spec_problem
+from parnet_zoo.recipe.spec_document import is_spec, spec_problem
 from registry.english import found
 from registry.field_path import FieldPath, dotted
 
@@ -69,8 +70,9 @@ def load_recipe(
         **changes: Top-level fields by name (a section changes the keys that it has), and
             `image_size`, `model`, `data` and `weights` for `model.resolution`, `model.name` (or
             `model.spec`, for a YAML file), `data.root` and `model.weights`. They win over
-            `overrides`. None means "not given" for these four, `epochs` and `batch_size`, as with
-            flags of the command line.
+            `overrides`. A network given here or there takes the place of the file's and of the
+            file's `model.scaling`. None means "not given" for these four, `epochs` and
+            `batch_size`, as with flags of the command line.
 
     Raises:
         RecipeError: The file cannot be read, or the recipe is wrong: one line for each mistake.
@@ -102,6 +104,10 @@ def _with_overrides(
             line, column = document.position(())
             document.problems.append(Problem(line, column, document.name, "", message))
         raise RecipeError([*problems, *document.problems])
+    if is_spec(document.data):
+        use = f"parnet-zoo train RECIPE --model {shlex.quote(document.name)}"
+        message = f"this is a network's spec, not a recipe; use {use}"
+        raise RecipeError([Problem(*document.position(()), document.name, "", message)])
     data = copy.deepcopy(document.data)
     if not any(override.path == SPEC for override in overrides):
         spec = inline_spec(data, folder, document.position(SPEC), document.name)

@@ -26,6 +26,7 @@ SHORTHANDS: dict[str, FieldPath] = {
 """Keyword arguments, and flags of the command line, that are fields inside a section."""
 NETWORK: tuple[FieldPath, FieldPath] = (("model", "name"), ("model", "spec"))
 """The two ways to say which network; `model` as a keyword or flag is either."""
+SCALING: FieldPath = ("model", "scaling")
 OPTIONAL_FLAGS = frozenset({*SHORTHANDS, "epochs", "batch_size"})
 """Keyword arguments for which None means that the flag was not given."""
 _LONGEST_LABEL = 40
@@ -78,19 +79,17 @@ def parse_overrides(
 def _with_implied(overrides: list[Override]) -> list[Override]:
     """A network from outside takes the place of the file's, whichever of the two ways is used.
 
-    One's own spec is taken as it is: how the file scales its network says nothing about this one.
+    It is taken as it is: how the file scales its own network says nothing about this one. Where
+    both ways are used from outside, both stay, for the rule that refuses them together.
     """
-    every = [
-        Override(("model", "scaling"), None, override.label, implied=True)
-        for override in overrides
-        if override.path == NETWORK[1] and override.value is not None
-    ]
-    for override in overrides:
-        every.append(override)
-        if override.path in NETWORK and override.value is not None:
-            [other] = [path for path in NETWORK if path != override.path]
-            every.append(Override(other, None, override.label, implied=True))
-    return every
+    given = [item for item in overrides if item.path[:2] in NETWORK and item.value is not None]
+    ways = {override.path[:2] for override in given}
+    every: list[Override] = []
+    for override in given:
+        if override.path in NETWORK:
+            dropped = [SCALING, *(path for path in NETWORK if path not in ways)]
+            every += [Override(path, None, override.label, implied=True) for path in dropped]
+    return every + overrides
 
 
 def apply(override: Override, data: dict[str, Any]) -> None:

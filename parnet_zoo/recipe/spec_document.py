@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,18 @@ from registry.english import found
 from registry.field_path import FieldPath, dotted
 
 SUFFIXES = (".yaml", ".yml")
+_OF_SPECS = frozenset({"family", "base"})
+_OF_RECIPES = frozenset({"epochs", "model", "data"})
 
 
 def is_spec_file(name: Any) -> bool:
     """Whether what should name a network is the path of a spec file."""
     return isinstance(name, str) and name.lower().endswith(SUFFIXES)
+
+
+def is_spec(data: Mapping[str, Any]) -> bool:
+    """Whether the content of a file that should be a recipe is rather a network's spec."""
+    return not _OF_SPECS.isdisjoint(data) and _OF_RECIPES.isdisjoint(data)
 
 
 def read_spec(path: str | Path, folder: Path | None = None) -> Document:

@@ -18,6 +18,8 @@ class Conversion(BaseModel):
         sha256: Of its bytes, in hexadecimal.
         format: "authors" (PyTorch) or "blog" (Keras 2).
         target: The file that was written.
+        spec_file: The network's spec as YAML, where the command wrote one; it does so for a network
+            that is not registered.
         network: Name of the spec: a registered one, or a derived one that says what differs.
         base: The registered spec that it is or is derived from.
         changes: Fields of the base's scaling that differ.
@@ -39,6 +41,7 @@ class Conversion(BaseModel):
     sha256: str
     format: Literal["authors", "blog"]
     target: Path
+    spec_file: Path | None = None
     network: str
     base: str
     changes: dict[str, Any]

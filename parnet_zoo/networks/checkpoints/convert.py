@@ -15,6 +15,7 @@ from parnet_zoo.errors import UsageError
 from parnet_zoo.networks.blog.spec import BlogSpec
 from parnet_zoo.networks.checkpoints.authors_file import Activation, AuthorsFile
 from parnet_zoo.networks.checkpoints.blog_keys import BlogKeys
+from parnet_zoo.networks.checkpoints.check_target import check_target
 from parnet_zoo.networks.checkpoints.conversion import Conversion
 from parnet_zoo.networks.checkpoints.errors import CheckpointError
 from parnet_zoo.networks.checkpoints.keras2_file import open_keras2_file
@@ -22,12 +23,14 @@ from parnet_zoo.networks.checkpoints.nearest_spec import NearestSpec
 from parnet_zoo.networks.checkpoints.open_checkpoint import open_checkpoint
 from parnet_zoo.networks.checkpoints.torch_file import read_torch_file
 from parnet_zoo.networks.checkpoints.whole_file import whole_file
+from parnet_zoo.networks.hdf5 import SIGNATURE
 from parnet_zoo.networks.keras_file import ARCHIVED
 from parnet_zoo.networks.spec import ParNetSpec
+from registry import BackboneSpec
 
 SUFFIXES = (".keras", ".weights.h5")
 RELEASED = "parnet_s_release"
-_ZIP, _HDF5, _PICKLE = b"PK", b"\x89HDF\r\n\x1a\n", b"\x80"
+_ZIP, _PICKLE = b"PK", b"\x80"
 
 
 def convert(
@@ -110,13 +113,26 @@ class ConversionJob:
             raise UsageError(f"the activation is silu or relu, not {activation!r}")
         if num_classes is not None and num_classes < 1:
             raise UsageError(f"a head has at least one class, not {num_classes}")
-        _check_target(target, source, force=force)
+        if not target.name.endswith(SUFFIXES) or target.name in SUFFIXES:
+            ends = " or ".join(SUFFIXES)
+            raise UsageError(f"{target}: the name of what is written ends in {ends}")
+        check_target(target, source, force=force)
         checkpoint = _opened(source, activation, ema=ema)
         return cls(source, target, activation, num_classes, ema, checkpoint)
 
+    @property
+    def spec(self) -> BackboneSpec:
+        """The network's."""
+        return self._checkpoint.nearest.spec
+
+    @property
+    def registered(self) -> bool:
+        """Whether the network is a registered one, so that its name says it all."""
+        return not self._checkpoint.nearest.changes
+
     def run(self) -> Conversion:
         """Build the network, fill it and write it."""
-        checkpoint, spec = self._checkpoint, self._checkpoint.nearest.spec
+        checkpoint, spec = self._checkpoint, self.spec
         with self.source.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         # Keras forbids some characters of derived names in its scopes.
@@ -151,26 +167,11 @@ class ConversionJob:
         )
 
 
-def _check_target(target: Path, source: Path, *, force: bool) -> None:
-    if not target.name.endswith(SUFFIXES) or target.name in SUFFIXES:
-        raise UsageError(f"{target}: the name of what is written ends in {' or '.join(SUFFIXES)}")
-    if not target.parent.is_dir():
-        raise UsageError(f"{target}: there is no folder {target.parent}; make it first")
-    if target.is_dir():
-        raise UsageError(f"{target} is a folder")
-    if not target.exists():
-        return
-    if source.exists() and target.samefile(source):
-        raise UsageError(f"{target} is the checkpoint itself, which is never written to")
-    if not force:
-        raise UsageError(f"{target} exists; give another name, or force (--force) to replace it")
-
-
 def _opened(source: Path, activation: Activation, *, ema: bool) -> _Checkpoint:
     """The checkpoint, of whichever kind its first bytes say."""
     with open_checkpoint(source) as file:
-        start = file.read(len(_HDF5))
-    if start == _HDF5:
+        start = file.read(len(SIGNATURE))
+    if start == SIGNATURE:
         if ema:
             raise UsageError(f"{source.name} is an .h5 of Keras, which has no moving average")
         return _blog(source, activation)

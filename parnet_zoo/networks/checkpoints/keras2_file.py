@@ -40,8 +40,11 @@ def open_keras2_file(path: str | Path) -> Iterator[Layers]:
     Raises:
         CheckpointError: It is missing, of another kind, truncated, or not as Keras 2 writes it.
     """
-    with open_checkpoint(Path(path)) as file, open_hdf5(file) as root:
-        yield _layers(root, _size(file))
+    with open_checkpoint(Path(path)) as file:
+        if file.peek(2).startswith((b"PK", b"\x80")):
+            raise CheckpointError("it is no HDF5 file; what PyTorch wrote is read by load_authors")
+        with open_hdf5(file) as root:
+            yield _layers(root, _size(file))
 
 
 def _size(file: BufferedReader) -> int:

@@ -30,6 +30,8 @@ from parnet_zoo.machine_memory import machine_memory
 from parnet_zoo.networks.checkpoints.errors import CheckpointError
 from parnet_zoo.networks.checkpoints.open_checkpoint import open_checkpoint
 from parnet_zoo.networks.checkpoints.printable import printable
+from parnet_zoo.networks.hdf5 import SIGNATURE
+from parnet_zoo.networks.keras_file import ARCHIVED
 
 LARGEST_PICKLE = 16 * 2**20
 """Bytes of the description; ParNet's has about 60,000."""
@@ -91,6 +93,8 @@ def read_torch_file(path: str | Path) -> Any:
     """
     try:
         with open_checkpoint(Path(path)) as file:
+            if file.peek(len(SIGNATURE)).startswith(SIGNATURE):
+                raise CheckpointError("it is an HDF5 file of Keras; load_blog reads the blog's")
             size = os.fstat(file.fileno()).st_size
             _check_memory(size)
             with zipfile.ZipFile(file) as archive:
@@ -143,6 +147,10 @@ class _Reader:
 
     def _find_root(self) -> PurePosixPath:
         roots = [path.parent for path in self._members if path.name == "data.pkl"]
+        if not roots and PurePosixPath(ARCHIVED) in self._members:
+            raise CheckpointError(
+                "it is a file of Keras 3 already; give it to --weights, or to build(weights=...)"
+            )
         if len(roots) != 1:
             raise CheckpointError("it is a zip archive, but not one that torch.save wrote")
         return roots[0]

@@ -118,7 +118,7 @@ def _scaling_findings(
                     f" and the nearest size that this network takes is {nearest}"
                 )
         elif type(base).scaled is BackboneSpec.scaled:  # the family has no scaling rule
-            message += "; model.scaling=null takes it as it is"
+            message += "; without model.scaling it is taken as it is"
         if not given:
             message = message.replace("this network", base.name)
         findings.append(Finding(path, message, (path, *read), at_key=problem.at_key))

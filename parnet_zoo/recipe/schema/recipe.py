@@ -25,6 +25,7 @@ from parnet_zoo.recipe.schema.register import RegisterSection
 from parnet_zoo.recipe.schema.rules import (
     check_data,
     check_freeze,
+    check_freeze_statistics,
     check_optimizer,
     check_scaling,
     check_schedule,
@@ -134,6 +135,7 @@ with warnings.catch_warnings():
             yield from check_optimizer(self.optimizer)
             yield from check_data(self.data)
             yield from check_scaling(self.model.scaling)
+            yield from check_freeze_statistics(self.model)
             try:
                 spec = backbone_of(self.model)
             except BackboneMisfitError as error:

@@ -6,10 +6,15 @@ from parnet_zoo.networks.stages import HEAD, stages_matching
 from parnet_zoo.recipe.schema.data import DataSection
 from parnet_zoo.recipe.schema.findings import Finding
 from parnet_zoo.recipe.schema.model import ModelSection
+from parnet_zoo.recipe.schema.nearest_pattern import nearest_pattern
 from parnet_zoo.recipe.schema.optimizer import OptimizerSection
 from parnet_zoo.recipe.schema.scaling import ScalingSection
 from parnet_zoo.recipe.schema.schedule import ScheduleSection
 from registry import BackboneSpec, SpecError
+from registry.field_path import FieldPath
+
+_FREEZE: FieldPath = ("model", "freeze")
+_NETWORK: tuple[FieldPath, ...] = (("model", "name"), ("model", "spec"))
 
 
 def check_schedule(schedule: ScheduleSection, epochs: int) -> Iterator[Finding]:
@@ -72,19 +77,34 @@ def check_scaling(scaling: ScalingSection | None) -> Iterator[Finding]:
 
 
 def check_freeze(model: ModelSection, spec: BackboneSpec) -> Iterator[Finding]:
-    """The frozen stages exist, and something is left to train.
-
-    A family that does not tell its stages from the spec is asked when it is built.
-    """
-    freeze, name = ("model", "freeze"), ("model", "name")
+    """The frozen stages exist, and something is left to train."""
+    if model.freeze and not spec.stages:
+        why = f"; {spec.limits.rstrip('.')}" if spec.limits else ""
+        message = f"{spec.name} has no named stages, so none of them can be frozen{why}"
+        yield Finding(_FREEZE, message, (_FREEZE, *_NETWORK))
+        return
     stages = (*spec.stages, HEAD)
     frozen: set[str] = set()
-    for index, word in enumerate(model.freeze if spec.stages else ()):
+    for index, word in enumerate(model.freeze):
         try:
             frozen.update(stages_matching(word, stages, spec.name))
         except SpecError as error:
-            place = (*freeze, index)
-            yield Finding(place, str(error), (place, name, ("model", "scaling")))
+            near = nearest_pattern(word, stages)
+            hint = f"did you mean {near!a}? there are {', '.join(stages)}"
+            message = f"no stage of {spec.name} matches {word!a}; {hint}" if near else str(error)
+            place = (*_FREEZE, index)
+            yield Finding(place, message, (place, *_NETWORK, ("model", "scaling")))
     if frozen.issuperset(stages):
-        message = "with all of it frozen, nothing is left to train; leave out head"
-        yield Finding(freeze, message, (freeze, name))
+        message = (
+            "with all of it frozen, nothing is left to train; name what is to be frozen, without"
+            " head"
+        )
+        yield Finding(_FREEZE, message, (_FREEZE, *_NETWORK))
+
+
+def check_freeze_statistics(model: ModelSection) -> Iterator[Finding]:
+    """Statistics are let free where they would not be anyway."""
+    statistics = ("model", "freeze_statistics")
+    if not model.freeze_statistics and set(model.freeze) <= {HEAD}:  # which has none
+        message = "no stage with statistics is frozen; name one in model.freeze, or remove it"
+        yield Finding(statistics, message, (statistics, _FREEZE))
