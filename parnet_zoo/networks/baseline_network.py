@@ -10,6 +10,7 @@ from keras import layers
 from parnet_zoo.networks.baselines import SMALLEST, Architecture, BaselineSpec
 from parnet_zoo.networks.dtype_policy import dtype_policy
 from parnet_zoo.networks.head import logits
+from parnet_zoo.networks.keras_name import keras_name
 from registry import SpecError
 
 # The last layer of each level. Only names that keras.applications gives itself: the others are
@@ -156,7 +157,7 @@ def build(
         momentum=spec.momentum,
         num_classes=num_classes,
         image_shape=shape,
-        **{"name": spec.name.replace("+", "_"), **options},
+        **{"name": keras_name(spec), **options},
     )
 
 

@@ -10,12 +10,14 @@ from keras import layers
 
 from parnet_zoo.networks.backbone import Backbone
 from parnet_zoo.networks.blocks import block
+from parnet_zoo.networks.draw_blocks import draw_blocks
 from parnet_zoo.networks.dtype_policy import dtype_policy
 from parnet_zoo.networks.head import logits
 from parnet_zoo.networks.input_size import image_shape_of
+from parnet_zoo.networks.keras_name import keras_name
 from parnet_zoo.networks.memory import refuse_what_does_not_fit
 from parnet_zoo.networks.spec import ParNetSpec, ScalingSpec
-from parnet_zoo.networks.topology import IMAGE, Topology, topology
+from parnet_zoo.networks.topology import IMAGE, topology
 
 
 @keras.saving.register_keras_serializable(package="parnet_zoo")
@@ -62,7 +64,7 @@ class ParNet(Backbone):
         wiring = topology(scaling)
         with dtype_policy(dtype):
             image = keras.Input(shape, name=IMAGE)
-            maps = _draw(wiring, image, scaling.activation)
+            maps = draw_blocks(wiring, image, scaling.activation, block)
             outputs = maps[wiring.blocks[-1].name]
             if num_classes is not None:
                 outputs = _head(outputs, scaling.dropout, num_classes)
@@ -99,17 +101,9 @@ def build(spec: ParNetSpec, *, num_classes: int | None = None, **options: Any) -
     dtype = keras.dtype_policies.get(options.get("dtype")).variable_dtype
     shape = options.get("image_shape")
     refuse_what_does_not_fit(spec, num_classes=num_classes, dtype=dtype, image_shape=shape)
-    # Keras forbids some characters of derived names, as in `parnet_s+w1.25`, in its scopes.
-    name = spec.name.replace("+", "_")
-    return ParNet(scaling=spec.scaling, num_classes=num_classes, **{"name": name, **options})
-
-
-def _draw(wiring: Topology, image: Any, activation: str) -> dict[str, Any]:
-    """Every block's output by name."""
-    maps = {IMAGE: image}
-    for plan in wiring.blocks:
-        maps[plan.name] = block(plan, [maps[name] for name in plan.inputs], activation)
-    return maps
+    return ParNet(
+        scaling=spec.scaling, num_classes=num_classes, **{"name": keras_name(spec), **options}
+    )
 
 
 def _head(x: Any, dropout: float, num_classes: int) -> Any:

@@ -12,11 +12,13 @@ from parnet_zoo.networks.backbone import Backbone
 from parnet_zoo.networks.blog.blocks import blog_block
 from parnet_zoo.networks.blog.spec import STRIDE, BlogScaling, BlogSpec
 from parnet_zoo.networks.blog.topology import blog_topology
+from parnet_zoo.networks.draw_blocks import draw_blocks
 from parnet_zoo.networks.dtype_policy import dtype_policy
 from parnet_zoo.networks.head import logits
 from parnet_zoo.networks.input_size import ImageShape, image_shape_of
+from parnet_zoo.networks.keras_name import keras_name
 from parnet_zoo.networks.memory import refuse_what_does_not_fit
-from parnet_zoo.networks.topology import IMAGE, Topology
+from parnet_zoo.networks.topology import IMAGE
 from registry import SpecError
 
 
@@ -66,7 +68,7 @@ class ParNetBlog(Backbone):
         wiring = blog_topology(scaling)
         with dtype_policy(dtype):
             image = keras.Input(shape, name=IMAGE)
-            maps = _draw(wiring, image, scaling.activation)
+            maps = draw_blocks(wiring, image, scaling.activation, blog_block)
             outputs = maps[wiring.blocks[-1].name]
             if num_classes is not None:
                 outputs = _head(outputs, num_classes, shape, name)
@@ -103,17 +105,9 @@ def build(spec: BlogSpec, *, num_classes: int | None = None, **options: Any) -> 
     dtype = keras.dtype_policies.get(options.get("dtype")).variable_dtype
     shape = options.get("image_shape")
     refuse_what_does_not_fit(spec, num_classes=num_classes, dtype=dtype, image_shape=shape)
-    # Keras forbids some characters of derived names, as in `parnet_blog_s+w1.25`, in its scopes.
-    name = spec.name.replace("+", "_")
-    return ParNetBlog(scaling=spec.scaling, num_classes=num_classes, **{"name": name, **options})
-
-
-def _draw(wiring: Topology, image: Any, activation: str) -> dict[str, Any]:
-    """Every block's output by name."""
-    maps = {IMAGE: image}
-    for plan in wiring.blocks:
-        maps[plan.name] = blog_block(plan, [maps[name] for name in plan.inputs], activation)
-    return maps
+    return ParNetBlog(
+        scaling=spec.scaling, num_classes=num_classes, **{"name": keras_name(spec), **options}
+    )
 
 
 def _head(x: Any, num_classes: int, shape: ImageShape, name: str) -> Any:

@@ -18,6 +18,8 @@ from parnet_zoo.networks.spec import MAX_WIDTH, STEM_BLOCKS, Blocks, Width, long
 from registry import SpecError, validated
 
 STREAMS = 3
+BLOG_DEPTHS = (4, 5, 5)
+"""Blocks of the three streams in the blog's networks."""
 STRIDE = 64
 """Total stride: two stem blocks, then enter blocks or fusions, then the final block, each by 2."""
 _FOR_EACH_STREAM: JsonDict = {"minItems": STREAMS, "maxItems": STREAMS}
@@ -45,7 +47,7 @@ class BlogScaling(BaseModel):
     )
     final_channels: int = Field(ge=1, le=16384)
     depth: Annotated[tuple[Blocks, ...], Strict(False)] = Field(
-        default=(4, 5, 5), json_schema_extra=_FOR_EACH_STREAM
+        default=BLOG_DEPTHS, json_schema_extra=_FOR_EACH_STREAM
     )
     activation: Literal["silu", "relu"] = "silu"
     in_channels: int = Field(default=3, ge=1, le=64)

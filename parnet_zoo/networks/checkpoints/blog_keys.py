@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import ValidationError
 
-from parnet_zoo.networks.blog.spec import STREAMS, STRIDE, BlogScaling
+from parnet_zoo.networks.blog.spec import BLOG_DEPTHS, STREAMS, STRIDE, BlogScaling
 from parnet_zoo.networks.blog.topology import blog_topology
 from parnet_zoo.networks.checkpoints.counted_layers import CountedLayers
 from parnet_zoo.networks.checkpoints.errors import CheckpointError
@@ -37,7 +37,6 @@ NORMS = {
 NORM_WEIGHTS = ("gamma", "beta", "moving_mean", "moving_variance")
 A_BLOCK = 3
 """Convolutions of every block."""
-PUBLISHED_DEPTHS = (4, 5, 5)
 # Blocks in order of creation, as letters: downsample, stream, fusion.
 _WIRING = re.compile("DD(S+)DD(S+)FD(S+)FD")
 _DAMAGED_WIRING = re.compile(
@@ -82,7 +81,7 @@ class BlogKeys:
             self._known = self._convolutions.counted
             wiring = _DAMAGED_WIRING.fullmatch(self._letters(self._known))
         # Without any wiring the published depths will do: what does not fit will be listed.
-        self._depth = tuple(map(len, wiring.groups())) if wiring else PUBLISHED_DEPTHS
+        self._depth = tuple(map(len, wiring.groups())) if wiring else BLOG_DEPTHS
 
     def scaling(self, activation: Literal["silu", "relu"] = "silu") -> BlogScaling:
         """Read widths, depths and the input size off the shapes.

@@ -25,6 +25,7 @@ from parnet_zoo.networks.checkpoints.torch_file import read_torch_file
 from parnet_zoo.networks.checkpoints.whole_file import whole_file
 from parnet_zoo.networks.hdf5 import SIGNATURE
 from parnet_zoo.networks.keras_file import ARCHIVED
+from parnet_zoo.networks.keras_name import keras_name
 from parnet_zoo.networks.spec import ParNetSpec
 from registry import BackboneSpec
 
@@ -136,7 +137,7 @@ class ConversionJob:
         with self.source.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         # Keras forbids some characters of derived names in its scopes.
-        model = checkpoint.load(self.num_classes, spec.name.replace("+", "_"))
+        model = checkpoint.load(self.num_classes, keras_name(spec))
         _write(model, self.target)
         return Conversion(
             source=self.source,
