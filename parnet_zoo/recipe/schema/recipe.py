@@ -7,20 +7,25 @@ import json
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, Strict, model_validator
 from pydantic_core import PydanticCustomError
 
 from parnet_zoo.data.augmentation_spec import AugmentationSpec
 from parnet_zoo.recipe.scalars import Scalar
 from parnet_zoo.recipe.schema.backbone import BackboneMisfitError, backbone_of
 from parnet_zoo.recipe.schema.checkpoints import CheckpointsSection
+from parnet_zoo.recipe.schema.class_weights import ClassWeights
 from parnet_zoo.recipe.schema.data import DataSection
+from parnet_zoo.recipe.schema.distribution import DistributionSection
+from parnet_zoo.recipe.schema.duration import Duration
 from parnet_zoo.recipe.schema.early_stopping import EarlyStoppingSection
+from parnet_zoo.recipe.schema.evaluation import EvaluationSection
 from parnet_zoo.recipe.schema.findings import Finding
 from parnet_zoo.recipe.schema.model import ModelSection
 from parnet_zoo.recipe.schema.optimizer import OptimizerSection
+from parnet_zoo.recipe.schema.progressive import ProgressiveStage
 from parnet_zoo.recipe.schema.register import RegisterSection
 from parnet_zoo.recipe.schema.rules import (
     check_data,
@@ -55,6 +60,9 @@ with warnings.catch_warnings():
                 the registry has no such network.
         """
 
+        version: Literal[1] = Field(
+            default=1, description="Version of the recipe format; there is one so far."
+        )
         name: Name = Field(
             description="The recipe's name; the default name of the data's folder, of the"
             " experiment and of the registered model."
@@ -63,7 +71,15 @@ with warnings.catch_warnings():
         epochs: int = Field(
             ge=1, le=100_000, description="Times that the training data is gone through."
         )
-        batch_size: int = Field(default=32, ge=1, le=65_536, description="Images in one step.")
+        time: Duration | None = Field(
+            default=None,
+            description="Wall-clock time for the whole training, such as `30m`, `2h` or `1h30m`: as"
+            " many epochs as fit into it take the place of `epochs`, and the schedules follow. The"
+            " flag `--time` sets it.",
+        )
+        batch_size: int = Field(
+            default=32, ge=1, le=65_536, description="Images in one step, of all devices together."
+        )
         seed: int = Field(
             default=0,
             ge=0,
@@ -80,6 +96,9 @@ with warnings.catch_warnings():
             description="Number format of the computation; `auto` takes the fastest that the device"
             " does natively.",
         )
+        distribution: DistributionSection = Field(
+            default_factory=DistributionSection, description="On which devices it runs."
+        )
         model: ModelSection = Field(description="Which network is trained.")
         data: DataSection = Field(
             default_factory=DataSection, description="Which pictures are used, and how."
@@ -87,6 +106,13 @@ with warnings.catch_warnings():
         augmentation: AugmentationSpec = Field(
             default_factory=AugmentationSpec,
             description="Random changes to training images; all off by default.",
+        )
+        progressive: Annotated[
+            tuple[ProgressiveStage, ...], Strict(False), Field(max_length=20)
+        ] = Field(
+            default=(),
+            description="Smaller training images first, such as `[{until: 0.5, resolution: 64}]`;"
+            " validation is always at the network's resolution.",
         )
         optimizer: OptimizerSection = Field(
             default_factory=OptimizerSection, description="How weights are updated."
@@ -96,6 +122,12 @@ with warnings.catch_warnings():
         )
         label_smoothing: float = Field(
             default=0.0, ge=0, lt=1, description="Part of each label spread over all classes."
+        )
+        class_weights: ClassWeights | None = Field(
+            default=None,
+            description="Weight of each class in the training loss: `balanced`, by which all classes"
+            " count alike, or a number for some classes by their names, such as `{cat: 2}`; null: each"
+            " image counts alike.",
         )
         ema: float | None = Field(
             default=None,
@@ -112,6 +144,14 @@ with warnings.catch_warnings():
         )
         tensorboard: bool = Field(
             default=False, description="Whether TensorBoard logs are written too."
+        )
+        evaluation: EvaluationSection = Field(
+            default_factory=EvaluationSection, description="How the best weights are judged."
+        )
+        smoke: bool = Field(
+            default=False,
+            description="Whether every stage is only tried, on a handful of images. The flag"
+            " `--smoke` sets it.",
         )
         tracking: TrackingSection = Field(
             default_factory=TrackingSection, description="Where the run is kept."
