@@ -37,6 +37,16 @@ def train(
             " models:/NAME@champion.",
         ),
     ] = None,
+    time: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Train as many epochs as fit into so much time, e.g. 30m or 2h.",
+        ),
+    ] = None,
+    smoke: Annotated[
+        bool, typer.Option("--smoke", help="Only try every stage, on a handful of images.")
+    ] = False,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", help="Any field, e.g. optimizer.learning_rate=1e-3; repeatable."),
@@ -57,6 +67,8 @@ def train(
         "image_size": image_size,
         "batch_size": batch_size,
         "weights": weights,
+        "time": time,
+        "smoke": smoke or None,
     }
     changes = {name: value for name, value in given.items() if value is not None}
     try:

@@ -18,6 +18,7 @@ def assign_alias(
     *,
     promote: Literal["never", "if_better"],
     is_better: Callable[[str], bool] | None,
+    trial: bool = False,
 ) -> str:
     """Give a new version its alias.
 
@@ -34,6 +35,7 @@ def assign_alias(
         version: The new version.
         promote: The rule.
         is_better: Gets the champion's `models:/NAME/VERSION`; whether the new version is better.
+        trial: Whether it is only a trial: then it is a candidate, also where it is the first.
 
     Returns:
         The alias that the version has now: "champion" or "candidate".
@@ -43,6 +45,9 @@ def assign_alias(
             faster than it can be compared with.
     """
     version = str(version)
+    if trial:
+        _move(name, {_CANDIDATE: version})
+        return _CANDIDATE
     for _ in range(_TRIES):
         champion = aliased_version(name, _CHAMPION)
         if champion == version:

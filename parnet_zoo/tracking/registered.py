@@ -43,3 +43,16 @@ def version_tag(uri: str, tag: str) -> str | None:
             return None
         found = client.get_run(run_id).data.tags.get(tag)
     return None if found is None else str(found)
+
+
+def version_of_run(name: str, run_id: str) -> int | None:
+    """The last version of a registered model that came from a run; None without one.
+
+    Raises:
+        TrackingError: The store does not answer.
+    """
+    uri = tracking_uri()
+    client = open_client(uri)
+    with speaking_of(uri):
+        found = client.search_model_versions(f"name = '{name}' AND run_id = '{run_id}'")
+    return max((int(version.version) for version in found), default=None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +15,7 @@ from parnet_zoo.tracking.run import TrackedRun
 from parnet_zoo.training.plan import Plan
 from parnet_zoo.training.progress import Progress
 from parnet_zoo.training.publish import Publication, publish
+from parnet_zoo.training.reproducible import reproducibility
 from parnet_zoo.training.result import TrainResult
 from parnet_zoo.training.silence import import_quietly
 
@@ -33,12 +36,14 @@ class Conductor:
         run: Where everything is logged.
         progress: What the person sees.
         weights: The file to start from, if there is one.
+        began: `time.monotonic()` at the start of the command.
     """
 
     plan: Plan
     run: TrackedRun
     progress: Progress
     weights: Path | None = None
+    began: float = field(default_factory=time.monotonic)
     _opened: ExitStack = field(default_factory=ExitStack)
     _unreadable: int = 0
 
@@ -61,6 +66,8 @@ class Conductor:
         self.run.log_text(self.plan.recipe.to_yaml(), "recipe.yaml")
         self.run.log_text("\n".join(self.plan.lines()) + "\n", "plan.txt")
         self.run.log_text("\n".join(folder.classes) + "\n", "data/classes.txt")
+        facts = json.dumps(reproducibility(self.plan.recipe), indent=1)
+        self.run.log_text(facts + "\n", "reproducibility.json")
 
     def _open(self, split: Split) -> Images:
         from parnet_zoo.training.images import open_images
@@ -76,30 +83,33 @@ class Conductor:
         return images
 
     def _fit(self, train: Images, validation: Images) -> Fitted:
-        from parnet_zoo.training.devices import grow_memory
-        from parnet_zoo.training.fit import Listeners, fit
+        from parnet_zoo.training.fit import FitJob, Listeners, fit
         from parnet_zoo.training.precision import resolve_precision
         from parnet_zoo.training.reproducible import seed_everything
 
-        recipe = self.plan.recipe
-        grow_memory()
+        recipe, folder = self.plan.recipe, self.plan.folder
         seed_everything(recipe.seed, deterministic=recipe.deterministic)
         precision = resolve_precision(recipe.precision)
         self.run.set_tags({"parnet_zoo.precision": precision})
+        listeners = Listeners(
+            loaded=self._log_loaded,
+            metrics=self.run.log_metrics,
+            checkpoint=lambda path: self.run.log_artifact(path, "checkpoints"),
+            progress=self.progress,
+        )
         fitted = fit(
-            recipe,
-            len(self.plan.folder.classes),
-            train,
-            validation,
-            precision=precision,
-            directory=self.run.directory,
-            start_from=self.weights,
-            listeners=Listeners(
-                loaded=self._log_loaded,
-                metrics=self.run.log_metrics,
-                checkpoint=lambda path: self.run.log_artifact(path, "checkpoints"),
-                progress=self.progress,
-            ),
+            FitJob(
+                recipe,
+                folder.classes,
+                train,
+                validation,
+                test_images=len(folder.test) if folder.test else 0,
+                precision=precision,
+                directory=self.run.directory,
+                start_from=self.weights,
+                began=self.began,
+                listeners=listeners,
+            )
         )
         self._log_fit(fitted)
         return fitted
@@ -130,12 +140,14 @@ class Conductor:
         packed = self.run.directory / "model"
         difference = fold_and_pack(fitted.model, recipe, folder, validation, packed)
         classifier = Classifier(packed)
-        on_validation = judge(classifier, validation)
+        flip = recipe.evaluation.flip
+        on_validation = judge(classifier, validation, flip=flip)
         judged, split = on_validation, validation.split.name
         test = self._test_images(validation)
         if test is not None:
-            judged, split = judge(classifier, test), "test"
+            judged, split = judge(classifier, test, flip=flip), "test"
         metrics = self._final_metrics(fitted, difference)
+        metrics |= on_validation.flip_metrics("val")
         metrics |= judged.metrics("test") if test is not None else {}
         metrics["unreadable_images"] = self._unreadable
         self._log_judgement(judged, split)
@@ -199,7 +211,12 @@ class Conductor:
         confusion_matrix(matrix, classes, path)
         self.run.log_artifact(path, "figures")
         self.run.log_text(report(matrix, classes).to_json(), f"evaluation/{split}.json")
-        self.progress.say(f"{split} accuracy {judged.accuracy:.4f} on {len(judged.truth)} images")
+        flipped = ""
+        if judged.flipped is not None:
+            flipped = f"; {judged.flipped.accuracy:.4f} averaged with the mirror images"
+        self.progress.say(
+            f"{split} accuracy {judged.accuracy:.4f} on {len(judged.truth)} images{flipped}"
+        )
 
 
 def _first(images: Images) -> Path:

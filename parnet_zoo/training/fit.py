@@ -3,34 +3,43 @@
 from __future__ import annotations
 
 import gc
-import math
+import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
+import numpy as np
 import tensorflow as tf
+from pydantic import ValidationError
 
-from parnet_zoo.data.early_end import end_of_data_expected
-from parnet_zoo.data.pipeline import evaluation_batches, steps_per_epoch, training_batches
+from parnet_zoo.data.pipeline import evaluation_batches
+from parnet_zoo.data.training_batches import TrainingBatches
 from parnet_zoo.errors import DataError, ParnetZooError
 from parnet_zoo.networks.dtype_policy import dtype_policy
-from parnet_zoo.networks.freezing import freeze
-from parnet_zoo.networks.weights import load_weights
 from parnet_zoo.networks.weights_report import WeightsReport
 from parnet_zoo.recipe import Recipe
-from parnet_zoo.training.average_weights import AverageWeights
-from parnet_zoo.training.best_weights import BestWeights, Monitor
-from parnet_zoo.training.divergence import StopWhenDiverged
-from parnet_zoo.training.epoch_checkpoints import EpochCheckpoints
-from parnet_zoo.training.epoch_metrics import EpochMetrics
+from parnet_zoo.recipe.schema.duration import seconds_of
+from parnet_zoo.training.batch_feed import BatchFeed
+from parnet_zoo.training.checkpoint_folder import CheckpointFolder
+from parnet_zoo.training.class_weights import class_weights
+from parnet_zoo.training.epoch_end import EpochEnd
+from parnet_zoo.training.fit_files import CHECKPOINTS
 from parnet_zoo.training.fit_progress import FitProgress
+from parnet_zoo.training.fit_state import FitState
 from parnet_zoo.training.images import Images, normalisation
 from parnet_zoo.training.labels import distributions
-from parnet_zoo.training.learning_rate import Rate, learning_rate
-from parnet_zoo.training.optimizers import build_optimizer
+from parnet_zoo.training.learner import Learner
+from parnet_zoo.training.pace import Pace
 from parnet_zoo.training.progress import Progress
+from parnet_zoo.training.strategy import training_strategy
+from parnet_zoo.training.tensorboard_log import TensorBoardLog
+from parnet_zoo.training.time_budget import TimeBudget
+from parnet_zoo.training.trainer import DivergedError, Trainer
+from parnet_zoo.training.validation import Validation
+BEST = "best.weights.h5"
+"""File in the run's directory, and among its artifacts, with the best epoch's weights."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +71,7 @@ class Listeners:
     Attributes:
         loaded: Called with what became of the weights that the fit starts from.
         metrics: Called with each epoch's metrics and its number, from 1.
-        checkpoint: Called with each checkpoint file that the recipe asks for.
+        checkpoint: Called with each file of weights that the recipe asks for.
         progress: What the person sees.
     """
 
@@ -72,181 +81,230 @@ class Listeners:
     progress: Progress
 
 
-def fit(
-    recipe: Recipe,
-    classes: int,
-    train: Images,
-    validation: Images,
-    *,
-    precision: str,
-    directory: Path,
-    start_from: Path | None,
-    listeners: Listeners,
-) -> Fitted:
-    """Train to the end or until early stopping, and give the best epoch's network.
+@dataclass(frozen=True)
+class FitJob:
+    """All that a fit needs to know.
 
-    Args:
+    Attributes:
         recipe: What to do.
-        classes: Number of classes.
+        classes: Class names in the order of the logits.
         train: Trained on.
         validation: Decides which epoch is best.
+        test_images: Images that are judged after the fit; only for the expected finish.
         precision: Keras dtype policy to train in; see `resolve_precision`.
-        directory: Where weights and logs are written.
+        directory: Of the run; where weights, checkpoints and logs are written.
         start_from: File of weights to begin with; None begins with random ones.
+        began: `time.monotonic()` at the start of the command.
         listeners: Told of every epoch.
+    """
+
+    recipe: Recipe
+    classes: tuple[str, ...]
+    train: Images
+    validation: Images
+    test_images: int
+    precision: str
+    directory: Path
+    start_from: Path | None
+    began: float
+    listeners: Listeners
+
+
+def fit(job: FitJob) -> Fitted:
+    """Train to the end or until early stopping, and give the best epoch's network.
+
+    Where the job's directory has a checkpoint, the training goes on from there.
 
     Raises:
-        ParnetZooError: The loss became infinite or not a number, or memory ran out.
+        ParnetZooError: The loss became infinite or not a number, memory ran out, the disk is full,
+            or a checkpoint is of another training.
         DataError: The images vanished.
         CheckpointError: The weights to begin with are of another network.
         SpecError: The network has no such stage to freeze.
+        Interrupted: Ctrl-C or SIGTERM; the directory has a checkpoint then.
     """
-    weights = directory / "best.weights.h5"
-    listeners.progress.say(f"computing in {precision} on {_devices()}")
-    with dtype_policy(precision):
-        model = _beginning(recipe, classes, start_from, listeners)
-    history, best_epoch = _train(model, recipe, classes, train, validation, weights, listeners)
-    del model
-    if best_epoch is None or not math.isfinite(history["loss"][-1]):
-        raise _diverged(history, recipe)
+    state = _train(job)
+    if state.best_epoch is None or state.best_file is None:
+        raise _diverged(max(state.epochs, 1), job.recipe)
+    weights = job.directory / BEST
+    try:
+        shutil.copyfile(job.directory / state.best_file, weights)
+    except OSError as error:
+        raise ParnetZooError(
+            f"the weights of the best epoch cannot be copied to {weights}: {error.strerror}"
+        ) from error
     # Model, optimiser and graphs refer to each other; what is built next shall find their memory.
     gc.collect()
-    return Fitted(_best_model(recipe, classes, weights), weights, history, best_epoch)
+    model = _best_model(job, weights)
+    return Fitted(model, weights, state.history, state.best_epoch)
 
 
-def _beginning(recipe: Recipe, classes: int, start_from: Path | None, listeners: Listeners) -> Any:
-    """The network as training finds it: filled and frozen as the recipe says."""
-    model = recipe.spec().build(num_classes=classes)
-    if start_from is not None:
-        listeners.loaded(load_weights(model, start_from))
-    if recipe.model.freeze:
-        freeze(model, recipe.model.freeze, statistics=recipe.model.freeze_statistics)
-    return model
-
-
-def _train(
-    model: Any,
-    recipe: Recipe,
-    classes: int,
-    train: Images,
-    validation: Images,
-    weights: Path,
-    listeners: Listeners,
-) -> tuple[dict[str, list[float]], int | None]:
-    """Fit, and leave the best epoch's weights in a file; gives the metrics and that epoch."""
-    steps = steps_per_epoch(train.store, recipe.batch_size)
-    rate = learning_rate(
-        recipe.optimizer.learning_rate, recipe.schedule, epochs=recipe.epochs, steps_per_epoch=steps
-    )
-    _compile(model, recipe, rate)
-    metrics = EpochMetrics(listeners.metrics, images=train.readable, rate=rate)
-    best = BestWeights(weights, _monitor(recipe))
-    shown = FitProgress(
-        listeners.progress, epochs=recipe.epochs, steps=steps, batch_size=recipe.batch_size
-    )
-    callbacks = [
-        *_averaging(recipe),
-        StopWhenDiverged(),
-        metrics,
-        best,
-        *_asked_for(recipe, weights.parent, listeners),
-        shown,
-    ]
+def _train(job: FitJob) -> FitState:
+    """Bring the training to its end, from wherever it is."""
+    recipe, listeners = job.recipe, job.listeners
+    strategy = training_strategy(recipe.distribution)
+    listeners.progress.say(f"computing in {job.precision} on {_devices(strategy)}")
+    learner = _learner(job, strategy)
+    batches = _training_batches(job)
+    steps = batches.steps_per_epoch
+    checkpoints = CheckpointFolder(job.directory / CHECKPOINTS)
+    state = _restored(checkpoints, learner, listeners.progress)
+    if state is None:
+        state = _begun(job, learner, recipe.epochs * steps)
+    trainer = _trainer(job, learner, batches, state, checkpoints)
     try:
-        with end_of_data_expected():
-            model.fit(
-                _training_data(recipe, classes, train, steps),
-                validation_data=_validation_data(recipe, classes, validation),
-                epochs=recipe.epochs,
-                steps_per_epoch=steps,
-                shuffle=False,  # the batches come in their final order
-                callbacks=callbacks,
-                verbose=0,
-            )
+        if not state.step:
+            trainer.save()
+        trainer.train()
+    except DivergedError as error:
+        raise _diverged(state.epochs + 1, recipe) from error
     except tf.errors.OpError as error:
         raise _in_words(error) from error
-    finally:
-        shown.close()
-    return metrics.history, best.best_epoch
+    return state
 
 
-def _monitor(recipe: Recipe) -> Monitor:
-    return recipe.early_stopping.monitor if recipe.early_stopping else "val_loss"
-
-
-def _compile(model: Any, recipe: Recipe, rate: Rate) -> None:
-    model.compile(
-        optimizer=build_optimizer(recipe.optimizer, rate),
-        loss=keras.losses.CategoricalCrossentropy(from_logits=True),
-        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
-        # XLA was slower than the plain graph for training on CPUs, and takes long to warm up
-        jit_compile="auto" if tf.config.list_physical_devices("GPU") else False,
+def _learner(job: FitJob, strategy: tf.distribute.Strategy) -> Learner:
+    train = job.train
+    weights = np.ones(len(job.classes), np.float32)
+    if job.recipe.class_weights is not None:
+        counts = np.bincount(train.split.labels[train.store.readable], minlength=len(weights))
+        weights = class_weights(job.recipe.class_weights, job.classes, counts.tolist())
+    return Learner(
+        job.recipe,
+        len(job.classes),
+        precision=job.precision,
+        strategy=strategy,
+        class_weights=weights,
     )
 
 
-def _training_data(recipe: Recipe, classes: int, train: Images, steps: int) -> tf.data.Dataset:
+def _restored(
+    checkpoints: CheckpointFolder, learner: Learner, progress: Progress
+) -> FitState | None:
+    """Where the training was broken off; None where it has not begun."""
+    found = checkpoints.latest()
+    for sentence in checkpoints.damaged:
+        progress.warn(f"{sentence}; the checkpoint before it is used")
+    if found is None:
+        return None
+    try:
+        state = FitState.model_validate(found.state)
+    except ValidationError as error:
+        raise ParnetZooError(
+            "the checkpoint was written by another version of parnet-zoo; go on with that one"
+        ) from error
+    learner.begin()
+    learner.restore(found.arrays)
+    progress.say(f"going on after {state.step} steps, {state.epochs} whole epochs among them")
+    return state
+
+
+def _begun(job: FitJob, learner: Learner, total_steps: int) -> FitState:
+    if job.start_from is not None:
+        job.listeners.loaded(learner.load(job.start_from))
+    learner.begin()
+    return FitState(total_steps=total_steps)
+
+
+def _trainer(
+    job: FitJob,
+    learner: Learner,
+    batches: TrainingBatches,
+    state: FitState,
+    checkpoints: CheckpointFolder,
+) -> Trainer:
+    recipe, listeners = job.recipe, job.listeners
+    feed = BatchFeed(batches, recipe)
+    epoch_end = EpochEnd(
+        recipe,
+        learner.model,
+        job.directory,
+        metrics=listeners.metrics,
+        checkpoint=listeners.checkpoint,
+        tensorboard=_tensorboard(job, state),
+        state=state,
+    )
+    return Trainer(
+        recipe=recipe,
+        learner=learner,
+        state=state,
+        feed=feed,
+        validation=Validation(learner.model, _validation_data(job)),
+        checkpoints=checkpoints,
+        end_epoch=epoch_end,
+        saved=epoch_end.saved,
+        pace=_pace(job, batches.steps_per_epoch, feed),
+        shown=FitProgress(listeners.progress, batch_size=recipe.batch_size),
+        began=job.began,
+        steps_per_epoch=batches.steps_per_epoch,
+        budget=_budget(job),
+    )
+
+
+def _pace(job: FitJob, steps_per_epoch: int, feed: BatchFeed) -> Pace:
+    return Pace(
+        steps_per_epoch=steps_per_epoch,
+        batch_size=job.recipe.batch_size,
+        validation_images=job.validation.readable,
+        test_images=job.test_images,
+        resolution=job.recipe.spec().resolution,
+        size=feed.size,
+    )
+
+
+def _budget(job: FitJob) -> TimeBudget | None:
+    if job.recipe.time is None:
+        return None
+    return TimeBudget(seconds_of(job.recipe.time), time.monotonic() - job.began)
+
+
+def _tensorboard(job: FitJob, state: FitState) -> TensorBoardLog | None:
+    if not job.recipe.tensorboard:
+        return None
+    return TensorBoardLog(job.directory / "tensorboard", state.history)
+
+
+def _training_batches(job: FitJob) -> TrainingBatches:
+    recipe = job.recipe
     mean, std = normalisation(recipe)
-    batches = training_batches(
-        train.store,
-        train.split.labels,
+    return TrainingBatches(
+        job.train.store,
+        job.train.split.labels,
+        classes=len(job.classes),
         batch_size=recipe.batch_size,
         seed=recipe.seed,
         augmentation=recipe.augmentation,
+        smoothing=recipe.label_smoothing,
         mean=mean,
         std=std,
-        total_steps=recipe.epochs * steps,
     )
-    smoothing = recipe.label_smoothing
-    return batches.map(lambda x, y: (x, distributions(y, classes, smoothing)))
 
 
-def _validation_data(recipe: Recipe, classes: int, validation: Images) -> tf.data.Dataset:
+def _validation_data(job: FitJob) -> tf.data.Dataset:
     """Labels are not smoothed here, so that `val_loss` is the loss that `test_loss` is."""
-    mean, std = normalisation(recipe)
+    mean, std = normalisation(job.recipe)
     batches = evaluation_batches(
-        validation.store,
-        validation.split.labels,
-        batch_size=recipe.batch_size,
+        job.validation.store,
+        job.validation.split.labels,
+        batch_size=job.recipe.batch_size,
         mean=mean,
         std=std,
     )
-    return batches.map(lambda x, y: (x, distributions(y, classes)))
+    return batches.map(lambda x, y: (x, distributions(y, len(job.classes))))
 
 
-def _averaging(recipe: Recipe) -> list[keras.callbacks.Callback]:
-    return [AverageWeights(recipe.ema)] if recipe.ema else []
-
-
-def _asked_for(
-    recipe: Recipe, directory: Path, listeners: Listeners
-) -> list[keras.callbacks.Callback]:
-    """Early stopping, checkpoints and TensorBoard, as the recipe has them."""
-    callbacks: list[keras.callbacks.Callback] = []
-    if recipe.early_stopping:
-        monitor = recipe.early_stopping.monitor
-        mode = "min" if monitor == "val_loss" else "max"
-        patience = recipe.early_stopping.patience
-        callbacks.append(keras.callbacks.EarlyStopping(monitor, patience=patience, mode=mode))
-    if recipe.checkpoints:
-        callbacks.append(EpochCheckpoints(directory, recipe.checkpoints, listeners.checkpoint))
-    if recipe.tensorboard:
-        callbacks.append(keras.callbacks.TensorBoard(log_dir=str(directory / "tensorboard")))
-    return callbacks
-
-
-def _best_model(recipe: Recipe, classes: int, weights: Path) -> Any:
+def _best_model(job: FitJob, weights: Path) -> Any:
     """The network in float32, whatever it was trained in."""
     with dtype_policy("float32"):
-        model = recipe.spec().build(num_classes=classes)
+        model = job.recipe.spec().build(num_classes=len(job.classes))
     model.load_weights(weights)
     return model
 
 
-def _diverged(history: dict[str, list[float]], recipe: Recipe) -> ParnetZooError:
-    epoch = len(history.get("loss", [0]))
+def _diverged(epoch: int, recipe: Recipe) -> ParnetZooError:
     return ParnetZooError(
-        f"the loss is not a finite number any more in epoch {epoch}: the training diverged;"
-        f" lower optimizer.learning_rate ({recipe.optimizer.learning_rate:g}), set"
+        f"the loss is not a finite number any more in epoch {epoch}: the training"
+        f" diverged; lower optimizer.learning_rate ({recipe.optimizer.learning_rate:g}), set"
         " optimizer.clip_norm, or use precision: float32"
     )
 
@@ -262,9 +320,11 @@ def _in_words(error: tf.errors.OpError) -> Exception:
     return DataError(sentence.splitlines()[0]) if found else error
 
 
-def _devices() -> str:
+def _devices(strategy: tf.distribute.Strategy) -> str:
     gpus = tf.config.list_physical_devices("GPU")
+    copies = strategy.num_replicas_in_sync
     if not gpus:
-        return "the CPU"
-    names = [tf.config.experimental.get_device_details(gpu).get("device_name") for gpu in gpus]
+        return "the CPU" if copies == 1 else f"{copies} logical devices of the CPU"
+    used = gpus[:copies]
+    names = [tf.config.experimental.get_device_details(gpu).get("device_name") for gpu in used]
     return ", ".join(str(name or "a GPU") for name in names)

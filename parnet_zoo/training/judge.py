@@ -37,10 +37,13 @@ class Judged:
     Attributes:
         truth: Labels, (n,).
         probabilities: (n, classes).
+        flipped: The same images with the probabilities of each and its mirror image averaged, if
+            that was asked for.
     """
 
     truth: NDArray[np.int64]
     probabilities: NDArray[np.float32]
+    flipped: Judged | None = None
 
     @property
     def accuracy(self) -> float:
@@ -52,7 +55,12 @@ class Judged:
         return {
             f"{prefix}_accuracy": self.accuracy,
             f"{prefix}_loss": log_loss(self.truth, self.probabilities),
+            **self.flip_metrics(prefix),
         }
+
+    def flip_metrics(self, prefix: str) -> dict[str, float]:
+        """The same with mirror images under names like `test_flip_accuracy`, where measured."""
+        return {} if self.flipped is None else self.flipped.metrics(f"{prefix}_flip")
 
 
 def fold_and_pack(
@@ -108,13 +116,25 @@ def _compared(
     return difference
 
 
-def judge(classifier: Classifier, images: Images) -> Judged:
-    """Ask the served form about every readable image of a split."""
-    truths, answers = [], []
+def judge(classifier: Classifier, images: Images, *, flip: bool = False) -> Judged:
+    """Ask the served form about every readable image of a split.
+
+    Args:
+        classifier: The packed network.
+        images: The split.
+        flip: Whether to ask about the mirror images as well.
+    """
+    truths, answers, mirrored = [], [], []
     for pixels, truth in _batches(images):
-        answers.append(classifier.probabilities(pixels))
         truths.append(truth)
-    return Judged(np.concatenate(truths), np.concatenate(answers))
+        answers.append(classifier.probabilities(pixels))
+        if flip:
+            mirrored.append(classifier.probabilities(np.ascontiguousarray(pixels[:, :, ::-1])))
+    truth, probabilities = np.concatenate(truths), np.concatenate(answers)
+    if not flip:
+        return Judged(truth, probabilities)
+    mean = ((probabilities + np.concatenate(mirrored)) / 2).astype(np.float32)
+    return Judged(truth, probabilities, Judged(truth, mean))
 
 
 def _batches(images: Images) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from parnet_zoo.errors import TrackingError, UsageError
 from parnet_zoo.recipe import Recipe
 from parnet_zoo.tracking.promotion import assign_alias
+from parnet_zoo.tracking.registered import version_of_run
 from parnet_zoo.tracking.run import TrackedRun
 from parnet_zoo.training.progress import Progress
 
@@ -49,6 +50,7 @@ class Publication(BaseModel):
         recipe_digest: Of its content.
         step: Epoch of the weights.
         folder: The run's `model` folder, as `serving.pack` wrote it.
+        smoke: Whether it was only a trial, which never becomes champion.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -59,6 +61,7 @@ class Publication(BaseModel):
     recipe_digest: str
     step: int
     folder: Path
+    smoke: bool = False
 
     @classmethod
     def write(cls, folder: Path, recipe: Recipe, step: int, example: bytes) -> Self:
@@ -70,6 +73,7 @@ class Publication(BaseModel):
             recipe_digest=recipe.digest,
             step=step,
             folder=folder,
+            smoke=recipe.smoke,
         )
         (folder.parent / EXAMPLE).write_bytes(example)
         (folder.parent / FILE).write_text(publication.model_dump_json(), encoding="utf-8")
@@ -110,29 +114,38 @@ def publish(
     Raises:
         TrackingError: The store does not answer; the message says how to register later.
     """
-    from parnet_zoo.serving.version import log_version
-
     try:
         _deliver(run, progress)
-        version = log_version(
-            publication.folder,
-            run_id=run.run_id,
-            name=publication.name,
-            example=(publication.folder.parent / EXAMPLE).read_bytes(),
-            metadata={"recipe": publication.recipe, "recipe_digest": publication.recipe_digest},
-            step=publication.step,
-        )
+        version = version_of_run(publication.name, run.run_id)
+        if version is None:  # otherwise the run was broken off after it had registered
+            version = _register(publication, run)
         alias = assign_alias(
-            version.name, version.version, promote=publication.promote, is_better=is_better
+            publication.name,
+            version,
+            promote=publication.promote,
+            is_better=is_better,
+            trial=publication.smoke,
         )
     except TrackingError as error:
         raise TrackingError(
             f"{error}\nthe network is trained but not registered; when the store is back:"
             f" parnet-zoo register {publication.folder.parent}"
         ) from error
-    return Published(
-        model_uri=version.model_uri, name=version.name, version=version.version, alias=alias
-    )
+    uri = f"models:/{publication.name}/{version}"
+    return Published(model_uri=uri, name=publication.name, version=version, alias=alias)
+
+
+def _register(publication: Publication, run: TrackedRun) -> int:
+    from parnet_zoo.serving.version import log_version
+
+    return log_version(
+        publication.folder,
+        run_id=run.run_id,
+        name=publication.name,
+        example=(publication.folder.parent / EXAMPLE).read_bytes(),
+        metadata={"recipe": publication.recipe, "recipe_digest": publication.recipe_digest},
+        step=publication.step,
+    ).version
 
 
 def _deliver(run: TrackedRun, progress: Progress) -> None:

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from parnet_zoo.data.digits import write_digits
-from parnet_zoo.data.folder import scan
+from parnet_zoo.data.folder import ImageFolder, scan
 from parnet_zoo.errors import DataError
-from parnet_zoo.recipe import RecipeError, load_recipe
+from parnet_zoo.recipe import LoadedRecipe, RecipeError, load_recipe
+from parnet_zoo.recipe.data_rules import data_findings
 from parnet_zoo.tracking.run import TrackedRun
 from parnet_zoo.tracking.signals import interruptible
 from parnet_zoo.tracking.stale import mark_dead_runs
 from parnet_zoo.tracking.store import connect, describe_store
-from parnet_zoo.training.conductor import Conductor
 from parnet_zoo.training.initial_weights import check_weights, initial_weights
+from parnet_zoo.training.lead import lead
 from parnet_zoo.training.plan import Plan, make_plan
 from parnet_zoo.training.progress import Progress
 from parnet_zoo.training.result import TrainResult
+from parnet_zoo.training.run_folder import RunFolder
 from parnet_zoo.training.silence import import_quietly
-
-RUNS = Path(".parnet-zoo") / "runs"
-"""Where runs keep what must survive a kill, below the working directory."""
+from parnet_zoo.training.smoke import smoke_recipe
+from registry.field_path import dotted
 
 
 def train(
@@ -42,7 +41,7 @@ def train(
         overrides: Fields to change, as `"optimizer.learning_rate=1e-3"`.
         quiet: Show nothing but warnings.
         **changes: `epochs`, `image_size`, `batch_size`, `model`, `data`, `weights`, or any field of
-            a recipe.
+            a recipe, such as `time="30m"` or `smoke=True`.
 
     Returns:
         Where the run and the version are, and what they reached.
@@ -52,48 +51,33 @@ def train(
         DataError: The images are missing or cannot be used.
         CheckpointError: The weights to start from are broken, or of another network.
         TrackingError: The MLflow store does not answer, or does not have those weights.
-        ParnetZooError: The training diverged, or memory ran out.
+        ParnetZooError: The training diverged, or memory or the disk was full.
+        Interrupted: Ctrl-C or SIGTERM; `resume` goes on with the run.
     """
-    started = time.monotonic()
+    began = time.monotonic()
     progress = Progress(quiet=quiet)
     plan = plan_training(recipe, overrides=overrides, **changes)
     progress.say("\n".join(plan.lines()))
     with interruptible(), initial_weights(plan.recipe) as weights:
         if weights is not None:
             _try(weights, plan, progress)
-        result = _run(plan, weights, progress)
-    return result.model_copy(update={"seconds": time.monotonic() - started})
+        connect(plan.recipe.experiment)
+        for run_id in mark_dead_runs():
+            progress.say(f"run {run_id} had been killed: marked so in MLflow")
+        folder = RunFolder.create(plan)
+        return lead(
+            plan, folder.path, lambda: _tracked(plan, folder.path), weights, progress, began
+        )
 
 
 def _try(weights: Path, plan: Plan, progress: Progress) -> None:
     """Load the weights once before there is a run, which one of another network would only fail."""
     progress.say(f"trying the weights from {plan.recipe.model.weights}")
     import_quietly()
-    from parnet_zoo.training.devices import grow_memory
+    from parnet_zoo.training.strategy import training_strategy
 
-    grow_memory()
+    training_strategy(plan.recipe.distribution)  # before anything is computed
     plan.recipe.spec().build(num_classes=len(plan.folder.classes), weights=weights)
-
-
-def _run(plan: Plan, weights: Path | None, progress: Progress) -> TrainResult:
-    """Train in a run of its own, in MLflow and on disk."""
-    connect(plan.recipe.experiment)
-    for run_id in mark_dead_runs():
-        progress.say(f"run {run_id} had been killed: marked so in MLflow")
-    directory = (RUNS / f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid4().hex[:8]}").resolve()
-    try:
-        with _tracked(plan, directory) as run:
-            progress.say(f"run {run.run_id} of experiment {run.experiment}")
-            result = Conductor(plan, run, progress, weights).conduct()
-    except BaseException as error:
-        if directory.is_dir():
-            status = "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED"
-            progress.say(f"the run is {status} in MLflow; what it has left is in {directory}")
-        raise
-    if not run.undelivered:
-        # Nothing in there is needed any more.
-        shutil.rmtree(directory, ignore_errors=True)
-    return result
 
 
 def plan_training(recipe: str | Path, *, overrides: Sequence[str] = (), **changes: Any) -> Plan:
@@ -108,24 +92,37 @@ def plan_training(recipe: str | Path, *, overrides: Sequence[str] = (), **change
     check_weights(loaded)
     if checked.data.source == "digits":
         write_digits(checked.data_root)
-    try:
-        folder = scan(
-            checked.data_root,
-            validation=checked.data.validation,
-            seed=checked.seed,
-            limit=checked.data.limit,
-        )
-    except DataError as error:
-        if checked.data_root.is_dir():
-            raise
-        source = "--data gives another folder"
-        if checked.data.root is not None:
-            source = f"{loaded.where('data.root')} names it; {source}"
-        raise DataError(f"{error}\n({source})") from error
+    folder = _scan(loaded)
+    if checked.smoke:
+        checked = smoke_recipe(checked, len(folder.classes))
+        folder = _scan(loaded, checked.data.limit)
+    findings = data_findings(checked, folder.classes, len(folder.train))
+    if findings:
+        raise RecipeError([loaded.problem(dotted(item.path), item.message) for item in findings])
     plan = make_plan(checked, loaded.path, folder, describe_store())
     if plan.misfit is not None:
         raise RecipeError([loaded.problem(*plan.misfit)])
     return plan
+
+
+def _scan(loaded: LoadedRecipe, limit: int | None = None) -> ImageFolder:
+    """The recipe's images, or where it says which they are."""
+    recipe = loaded.recipe
+    try:
+        return scan(
+            recipe.data_root,
+            validation=recipe.data.validation,
+            test=recipe.data.test,
+            seed=recipe.seed,
+            limit=limit or recipe.data.limit,
+        )
+    except DataError as error:
+        if recipe.data_root.exists():
+            raise
+        source = "--data gives another folder"
+        if recipe.data.root is not None:
+            source = f"{loaded.where('data.root')} names it; {source}"
+        raise DataError(f"{error}\n({source})") from error
 
 
 def _tracked(plan: Plan, directory: Path) -> TrackedRun:
@@ -139,6 +136,7 @@ def _tracked(plan: Plan, directory: Path) -> TrackedRun:
         "parnet_zoo.recipe_digest": recipe.digest,
         "parnet_zoo.data_digest": plan.folder.digest,
         "parnet_zoo.directory": str(directory),
+        **({"parnet_zoo.smoke": "true"} if recipe.smoke else {}),
     }
     if recipe.description:
         tags["mlflow.note.content"] = recipe.description

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Literal, Self, get_args
 
 from parnet_zoo.errors import UsageError
@@ -24,9 +21,9 @@ from parnet_zoo.networks.checkpoints.open_checkpoint import open_checkpoint
 from parnet_zoo.networks.checkpoints.torch_file import read_torch_file
 from parnet_zoo.networks.checkpoints.whole_file import whole_file
 from parnet_zoo.networks.hdf5 import SIGNATURE
-from parnet_zoo.networks.keras_file import ARCHIVED
 from parnet_zoo.networks.keras_name import keras_name
 from parnet_zoo.networks.spec import ParNetSpec
+from parnet_zoo.networks.write_weights import write_weights
 from registry import BackboneSpec
 
 SUFFIXES = (".keras", ".weights.h5")
@@ -223,20 +220,4 @@ def _write(model: Any, target: Path) -> None:
         if suffix == ".keras":
             model.save(unfinished)
         else:
-            _write_weights(model, unfinished)
-
-
-def _write_weights(model: Any, path: Path) -> None:
-    """Write what `save_weights` would, by way of an archive, which has it as a part.
-
-    Straight into a file, HDF5 prints pages and brings the process down where the disk is full.
-    """
-    with TemporaryDirectory(dir=path.parent) as folder:
-        whole = Path(folder) / "model.keras"
-        model.save(whole)
-        with (
-            zipfile.ZipFile(whole) as archive,
-            archive.open(ARCHIVED) as weights,
-            path.open("wb") as file,
-        ):
-            shutil.copyfileobj(weights, file)
+            write_weights(model, unfinished)

@@ -1,0 +1,84 @@
+"""The last checkpoints of one run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from parnet_zoo.errors import ParnetZooError
+from parnet_zoo.training.checkpoint_file import (
+    Checkpoint,
+    DamagedCheckpointError,
+    read_checkpoint,
+    write_checkpoint,
+)
+
+KEPT = 2
+"""A second one, for when the last is found damaged."""
+_PATTERN = "*.checkpoint"
+
+
+class CheckpointFolder:
+    """Numbered checkpoints in a folder, of which the last two are kept.
+
+    Args:
+        folder: Created if need be.
+
+    Attributes:
+        damaged: What `latest` had to pass over, and why, in one sentence each.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.damaged: list[str] = []
+        self._folder = folder
+
+    def save(self, checkpoint: Checkpoint) -> Path:
+        """Write a checkpoint after all others.
+
+        Raises:
+            ParnetZooError: The disk is full, or fails; the checkpoints before it are as they were.
+        """
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            path = self._folder / f"{self._next():08d}.checkpoint"
+            write_checkpoint(path, checkpoint)
+        except OSError as error:
+            raise ParnetZooError(
+                f"no checkpoint could be written in {self._folder}: {error.strerror or error};"
+                " the one before it is whole: make room, then resume the run"
+            ) from error
+        for old in self._paths()[:-KEPT]:
+            old.unlink(missing_ok=True)
+        return path
+
+    def latest(self) -> Checkpoint | None:
+        """The last whole checkpoint; None where there is none. Damaged ones after it are removed."""
+        self.damaged.clear()
+        passed_over: list[Path] = []
+        for path in reversed(self._paths()):
+            try:
+                found = read_checkpoint(path)
+            except DamagedCheckpointError as error:
+                self.damaged.append(str(error))
+            except OSError as error:
+                self.damaged.append(f"{path} cannot be read: {error.strerror or error}")
+            else:
+                for damaged in passed_over:
+                    damaged.unlink(missing_ok=True)
+                return found
+            passed_over.append(path)
+        return None
+
+    def _next(self) -> int:
+        return max(self._numbers(), default=0) + 1
+
+    def _numbers(self) -> Iterator[int]:
+        for path in self._paths():
+            number = path.name.partition(".")[0]
+            if number.isdecimal():
+                yield int(number)
+
+    def _paths(self) -> list[Path]:
+        if not self._folder.is_dir():
+            return []
+        return sorted(p for p in self._folder.glob(_PATTERN) if not p.name.startswith("unfinished"))

@@ -1,0 +1,93 @@
+"""The folder of one run: where everything is that must survive a kill."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+from uuid import uuid4
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from parnet_zoo.errors import DataError, TrackingError, UsageError
+from parnet_zoo.tracking.left_behind import LeftRun, left_runs
+from parnet_zoo.training.plan import Plan
+
+RUNS = Path(".parnet-zoo") / "runs"
+"""Where the folders are, below the working directory."""
+RECIPE = "recipe.yaml"
+_FACTS = "plan.json"
+
+
+class _Facts(BaseModel):
+    """What must still hold when a run goes on."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    source: str
+    data_digest: str
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of a run that is to be made or gone on with.
+
+    Attributes:
+        path: Absolute.
+    """
+
+    path: Path
+
+    @classmethod
+    def create(cls, plan: Plan) -> Self:
+        """Make the folder of a new run, with its whole recipe in it.
+
+        Raises:
+            TrackingError: It cannot be written.
+        """
+        path = (RUNS / f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid4().hex[:8]}").resolve()
+        facts = _Facts(source=str(plan.source), data_digest=plan.folder.digest)
+        try:
+            path.mkdir(parents=True)
+            (path / RECIPE).write_text(plan.recipe.to_yaml(), encoding="utf-8")
+            (path / _FACTS).write_text(facts.model_dump_json(), encoding="utf-8")
+        except OSError as error:
+            raise TrackingError(f"{path} cannot be written: {error.strerror}") from error
+        return cls(path)
+
+    def check(self, plan: Plan) -> None:
+        """Compare what a run is to go on with to what it began with.
+
+        Raises:
+            DataError: The images are others now.
+            UsageError: The folder is not whole.
+        """
+        try:
+            facts = _Facts.model_validate_json((self.path / _FACTS).read_text(encoding="utf-8"))
+        except (OSError, ValidationError) as error:
+            raise UsageError(f"{self.path} is not whole: {_FACTS} cannot be read") from error
+        if facts.data_digest != plan.folder.digest:
+            raise DataError(
+                f"the images in {plan.folder.root} have changed since the run began, so that it"
+                " cannot go on as if nothing had happened; put them back, or start a new run"
+            )
+
+
+def broken_off(run_id: str | None) -> LeftRun | None:
+    """The run in the working directory that is to go on.
+
+    Args:
+        run_id: Which one; None: the last one that was interrupted, or else the last that failed.
+
+    Returns:
+        None where there is no such run.
+    """
+    left = [run for run in left_runs(RUNS) if (run.directory / RECIPE).is_file()]
+    if run_id is not None:
+        return next((run for run in left if run.run_id == run_id), None)
+    free = [run for run in left if not run.in_work]
+    interrupted = [run for run in free if run.status in ("RUNNING", "KILLED")]
+    failed = [run for run in free if run.status == "FAILED"]
+    candidates = interrupted or failed
+    return candidates[-1] if candidates else None
