@@ -146,7 +146,7 @@ def _generator(setting: Setting, directory: Path) -> Any:
 
     warnings.filterwarnings("ignore", message="Please import `affine_transform`")
     links = directory / "links"
-    for path in setting.folder.train.paths:
+    for path in map(Path, map(str, setting.folder.train.paths)):
         link = links / path.parent.name / path.name
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(path.resolve())

@@ -14,13 +14,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import registry
     from parnet_zoo.serving.load import load
+    from parnet_zoo.training.new_recipe import NewRecipe, new_recipe
     from parnet_zoo.training.result import TrainResult
     from parnet_zoo.training.run import train
 
-__all__ = ["TrainResult", "load", "registry", "train"]
+__all__ = ["NewRecipe", "TrainResult", "load", "new_recipe", "registry", "train"]
 
 _HOMES = {
     "registry": "registry",
+    "NewRecipe": "parnet_zoo.training.new_recipe",
+    "new_recipe": "parnet_zoo.training.new_recipe",
     "TrainResult": "parnet_zoo.training.result",
     "load": "parnet_zoo.serving.load",
     "train": "parnet_zoo.training.run",

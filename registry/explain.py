@@ -100,13 +100,14 @@ def _choices(schema: dict[str, Any]) -> list[Any]:
 
 def _known_part(loc: tuple[int | str, ...], data: Any, fields: SchemaFields) -> FieldPath:
     """The field's path without the names of union members that pydantic adds to it."""
-    path: FieldPath = tuple(loc)
-    while path:
-        schema = fields.schema(path)
+    path: FieldPath = ()
+    for part in loc:
+        inner = (*path, part)
         # Where any key would do, only the data tells a key from such a name.
-        if schema or (schema is not None and _value_at(data, path, _ABSENT) is not _ABSENT):
-            break
-        path = path[:-1]
+        if part in fields.keys(path) or (
+            fields.schema(inner) is not None and _value_at(data, inner, _ABSENT) is not _ABSENT
+        ):
+            path = inner
     return path
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -10,6 +11,9 @@ from registry.field_path import FieldPath, dotted
 
 NEAR_ENOUGH = 0.6
 """difflib's ratio above which a key counts as a misspelling of another."""
+
+ONE_SLIP = 0.85
+"""The ratio above which it is rather a slip of the fingers than another name for something else."""
 
 Schema = dict[str, Any]
 
@@ -54,10 +58,11 @@ class SchemaFields:
     def nearest(self, path: FieldPath) -> FieldPath | None:
         """The field that an unknown one was probably meant to be."""
         *section, last = path
-        key = _plain(last)
-        if key in self._other_names:
+        key, there = _plain(last), self.keys(tuple(section))
+        near = difflib.get_close_matches(key, there, n=1, cutoff=NEAR_ENOUGH)
+        slip = difflib.get_close_matches(key, near, cutoff=ONE_SLIP)
+        if key in self._other_names and not slip:
             return self._other_names[key]
-        near = difflib.get_close_matches(key, self.keys(tuple(section)), n=1, cutoff=NEAR_ENOUGH)
         if near:
             return (*section, near[0])
         elsewhere = [field for field, _ in self.all() if field[-1] == key]
@@ -115,15 +120,23 @@ def _inner(schema: Schema, part: str | int) -> Schema | None:
     if not schema:
         return schema
     if isinstance(part, str):
-        section = _section(schema)
-        inner: Schema | None = section.get("properties", {}).get(part)
-        rest = section.get("additionalProperties", False)
-        if inner is None and rest is not False:
-            return dict(rest) if isinstance(rest, dict) else {}
-        return inner
+        return _value_of_key(_section(schema), part)
     for choice in (schema, *schema.get("anyOf", ())):
         if part < len(choice.get("prefixItems", ())):
             return dict(choice["prefixItems"][part])
         if "items" in choice:
             return dict(choice["items"])
     return None
+
+
+def _value_of_key(section: Schema, key: str) -> Schema | None:
+    inner: Schema | None = section.get("properties", {}).get(key)
+    if inner is not None:
+        return inner
+    for pattern, schema in section.get("patternProperties", {}).items():
+        if re.search(pattern, key):
+            return dict(schema)
+    rest = section.get("additionalProperties", False)
+    if rest is False:
+        return None
+    return dict(rest) if isinstance(rest, dict) else {}

@@ -109,6 +109,11 @@ class BackboneSpec(BaseModel):
         """
         return {}
 
+    @property
+    def fixed_resolution(self) -> bool:
+        """Whether a network with a head takes images of `resolution` only, once it is built."""
+        return False
+
     def fits(self, resolution: int) -> bool:
         """Whether the network takes square images of `resolution` pixels."""
         return resolution >= self.stride and resolution % self.stride == 0

@@ -37,7 +37,9 @@ def write_pictures(root: Path, counts: dict[str, int], size: int = 20) -> None:
 def test_help_names_the_commands_and_the_exit_codes(parnet_zoo_in: Run) -> None:
     done = parnet_zoo_in("--help")
     assert done.code == 0
-    assert all(word in done.stdout for word in ("train", "predict", "backbones", "Exit codes"))
+    assert all(
+        word in done.stdout for word in ("train", "predict", "recipes", "backbones", "Exit codes")
+    )
 
 
 def test_version_is_the_installed_one(parnet_zoo_in: Run) -> None:

@@ -1,6 +1,5 @@
 """Augmentation is the mathematics of Keras' ImageDataGenerator, in one resampling."""
 
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,14 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from parnet_zoo.data.augmentation import (
-    RANDOM_NUMBERS,
-    augment,
-    brightness_factors,
-    transforms,
-    warps,
-)
+from parnet_zoo.data.augmentation import Augmentation
 from parnet_zoo.data.augmentation_spec import AugmentationSpec
+from parnet_zoo.data.augmenting.brightness import BrightnessChange
+from parnet_zoo.data.augmenting.geometry import NUMBERS, geometry_maps, moves
+from parnet_zoo.data.program import compiled
 
 # The generator's own doing.
 pytestmark = pytest.mark.filterwarnings("ignore:Please import `affine_transform`")
@@ -36,19 +32,15 @@ NOISE = np.random.default_rng(0).integers(0, 256, (24, SIZE, SIZE, 3), np.uint8)
 
 
 def random_numbers(count: int = 24, seed: int = 0) -> NDArray[np.float64]:
-    return np.random.default_rng(seed).random((count, RANDOM_NUMBERS))
+    return np.random.default_rng(seed).random((count, NUMBERS))
 
 
 def ours(spec: AugmentationSpec, uniforms: NDArray[np.float64]) -> NDArray[np.float32]:
-    import tensorflow as tf
-
-    images = NOISE[: len(uniforms)]
-
-    compiled = tf.function(partial(augment, spec=spec), jit_compile=True)
-    matrices = transforms(spec, uniforms, SIZE)
-    result = compiled(tf.constant(images), matrices, brightness_factors(spec, uniforms))
-    pixels: NDArray[np.float32] = result.numpy()
-    return pixels
+    augmentation = Augmentation(spec, stored=SIZE, size=SIZE)
+    pixels, *drawn = augmentation.draw(NOISE[: len(uniforms)], lambda *_: uniforms)
+    (stage,) = augmentation.stages
+    result: NDArray[np.float32] = compiled(stage.function)(pixels, *drawn).numpy()
+    return result
 
 
 def generators(spec: AugmentationSpec, uniforms: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -118,12 +110,12 @@ def test_brightness_is_cut_off_at_white() -> None:
 @given(st.integers(1, 300), st.integers(0, 10**6))
 @settings(max_examples=25, deadline=None)
 def test_zero_strength_is_the_identity(size: int, seed: int) -> None:
-    matrices = transforms(AugmentationSpec(), random_numbers(5, seed), size)
-    np.testing.assert_array_equal(matrices, np.tile([1, 0, 0, 0, 1, 0, 0, 0], (5, 1)))
+    maps = geometry_maps(AugmentationSpec(), random_numbers(5, seed), size)
+    np.testing.assert_array_equal(maps, np.tile(np.eye(3), (5, 1, 1)))
 
 
 def test_no_augmentation_changes_no_pixel() -> None:
-    assert not warps(AugmentationSpec(brightness=(0.5, 2)))
+    assert not moves(AugmentationSpec(brightness=(0.5, 2)))
     np.testing.assert_array_equal(ours(AugmentationSpec(), random_numbers()), NOISE)
 
 
@@ -138,7 +130,7 @@ def test_a_flip_alone_mirrors_about_every_second_image_exactly() -> None:
 
 @pytest.mark.parametrize(("field", "axis"), [("width_shift", 2), ("height_shift", 1)])
 def test_a_shift_moves_along_the_axis_of_its_name(field: str, axis: int) -> None:
-    uniforms = np.ones((1, RANDOM_NUMBERS))  # the largest shift, 0.25 * 40 pixels
+    uniforms = np.ones((1, NUMBERS))  # the largest shift, 0.25 * 40 pixels
     moved = ours(AugmentationSpec.model_validate({field: 0.25}), uniforms)
     expected = np.take(NOISE[:1], np.minimum(np.arange(SIZE) + 10, SIZE - 1), axis=axis)
     np.testing.assert_array_equal(moved, expected)
@@ -148,15 +140,15 @@ def test_a_shift_moves_along_the_axis_of_its_name(field: str, axis: int) -> None
 @settings(max_examples=10, deadline=None)
 def test_an_image_is_augmented_alike_in_any_company(seed: int, index: int) -> None:
     uniforms = random_numbers(24, seed)
-    together = transforms(BLOG, uniforms, SIZE)
-    alone = transforms(BLOG, uniforms[index : index + 1], SIZE)
+    together = geometry_maps(BLOG, uniforms, SIZE)
+    alone = geometry_maps(BLOG, uniforms[index : index + 1], SIZE)
     np.testing.assert_array_equal(together[index : index + 1], alone)
 
 
 @given(st.integers(0, 10**6))
 @settings(max_examples=25, deadline=None)
 def test_factors_stay_in_the_range_of_the_spec(seed: int) -> None:
-    factors = brightness_factors(BLOG, random_numbers(50, seed))
+    factors = BrightnessChange(0.7, 1.3).draw(lambda *_: random_numbers(50, seed))
     assert factors.min() >= np.float32(0.7)
     assert factors.max() <= np.float32(1.3)
     assert np.unique(factors).size > 25

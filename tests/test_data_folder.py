@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -36,7 +37,11 @@ def pets(root: Path, train: int = 20, test: int = 5) -> Path:
 
 def relative(root: Path, split: Split | None) -> list[str]:
     assert split is not None
-    return [path.relative_to(root).as_posix() for path in split.paths]
+    return [path.relative_to(root).as_posix() for path in paths_of(split)]
+
+
+def paths_of(split: Split) -> list[Path]:
+    return [path for path in split.paths if isinstance(path, Path)]
 
 
 def everything(found: ImageFolder) -> dict[str, list[str]]:
@@ -51,7 +56,7 @@ def test_classes_are_sorted_and_labels_follow_them(tmp_path: Path) -> None:
     assert found.classes == ("Bee", "ant", "zebra")
     assert found.train.labels.tolist() == [0] * 3 + [1] * 3 + [2] * 3
     assert found.train.labels.dtype == np.int64
-    for path, label in zip(found.train.paths, found.train.labels, strict=True):
+    for path, label in zip(paths_of(found.train), found.train.labels, strict=True):
         assert path.parent.name == found.classes[label]
         assert path.is_file()
     assert found.test is not None
@@ -117,7 +122,7 @@ def test_a_split_is_stratified_disjoint_and_complete(
         assert held == min(max(round(fraction * size), 1), size - 1)
         assert found.train.counts(found.classes)[name] == size - held
     for split in (found.train, found.validation):
-        assert list(split.paths) == sorted(split.paths)
+        assert list(split.paths) == sorted(paths_of(split))
 
 
 @settings(max_examples=30, deadline=None)
@@ -140,7 +145,7 @@ def test_a_limit_takes_as_many_of_each_class_from_every_split(
         each = min(limit // len(classes), *complete.counts(classes).values())
         assert limited.counts(classes) == dict.fromkeys(classes, each)
         assert set(limited.paths) <= set(complete.paths)
-        assert list(limited.paths) == sorted(limited.paths)
+        assert list(limited.paths) == sorted(paths_of(limited))
 
 
 def test_a_limit_of_400_on_two_classes_trains_on_200_of_each(tmp_path: Path) -> None:
@@ -216,16 +221,17 @@ def test_the_digest_sees_sizes_names_splits_and_nothing_else(tmp_path: Path) -> 
     assert len(seen) == 4
 
 
-def test_a_missing_folder_is_answered_with_the_layout_in_three_lines(tmp_path: Path) -> None:
+def test_a_missing_folder_is_answered_with_what_is_expected(tmp_path: Path) -> None:
     root = tmp_path / "datasets/dogcat"
     for wrong in (f"there is no folder {root}", f"there is no folder train in {root}"):
         with pytest.raises(DataError) as caught:
             scan(root, validation=0.1, seed=0)
         lines = str(caught.value).splitlines()
-        assert len(lines) == 3
+        assert len(lines) == 4
         assert lines[0].startswith(wrong)
         assert f"{root}/train/CLASS/*.jpg" in lines[1]
         assert f"{root}/test/CLASS/*.jpg" in lines[2]
+        assert lines[3].startswith(f"or {root}/CLASS/*.jpg alone, a .tar ")
         assert caught.value.exit_code == 3
         root.mkdir(parents=True, exist_ok=True)
 
@@ -343,11 +349,118 @@ def test_scanning_imports_no_framework(tmp_path: Path) -> None:
     assert result.stdout.strip() == "set()"
 
 
-def test_a_folder_of_classes_without_train_gets_a_hint(tmp_path: Path) -> None:
-    fill(tmp_path, {"cat": 2, "dog": 2, "notes": 0})
+def test_class_folders_alone_are_split_by_seed(tmp_path: Path) -> None:
+    fill(tmp_path, {"cat": 40, "dog": 20, "dog/puppies": 10})
+    (tmp_path / "README.md").touch()
     (tmp_path / ".hidden").mkdir()
-    with pytest.raises(DataError, match=r"\(are cat, dog the classes\? then move them into "):
+    found = scan(tmp_path, validation=0.2, seed=5)
+    assert found.test is not None
+    assert found.classes == ("cat", "dog")
+    assert found.train.counts(found.classes) == {"cat": 28, "dog": 21}
+    assert found.validation.counts(found.classes) == {"cat": 8, "dog": 6}
+    assert found.test.counts(found.classes) == {"cat": 4, "dog": 3}
+    assert found.train.origin == "what is left of the class folders"
+    assert found.validation.origin == "20% of each class of the class folders, drawn by seed 5"
+    assert found.test.origin == "10% of each class of the class folders, drawn by seed 5"
+    assert found.ignored == (tmp_path / ".hidden", tmp_path / "README.md")
+
+
+def test_another_validation_split_leaves_the_test_images_alone(tmp_path: Path) -> None:
+    fill(tmp_path, {"cat": 40, "dog": 30})
+    splits = [scan(tmp_path, validation=part, test=0.25, seed=1) for part in (0.1, 0.5)]
+    tests = [relative(tmp_path, found.test) for found in splits]
+    assert tests[0] == tests[1]
+    assert len(tests[0]) == 10 + 8
+    assert relative(tmp_path, scan(tmp_path, validation=0.1, test=0.25, seed=2).test) != tests[0]
+
+
+def test_a_class_needs_an_image_for_each_split(tmp_path: Path) -> None:
+    fill(tmp_path, {"cat": 4, "dog": 2})
+    with pytest.raises(DataError, match=r"dog has 2 images only: .* test and validation images"):
         scan(tmp_path, validation=0.1, seed=0)
+    fill(tmp_path, {"dog": 3})
+    found = scan(tmp_path, validation=0.1, seed=0)
+    assert [len(split or ()) for split in (found.train, found.validation, found.test)] == [3, 2, 2]
+
+
+@pytest.mark.parametrize("name", ["test", "Training", "val", "TRAIN"])
+def test_what_looks_like_a_split_is_not_taken_for_a_class(tmp_path: Path, name: str) -> None:
+    fill(tmp_path, {"cat": 4, "dog": 4, name: 4})
+    with pytest.raises(DataError, match=f"no folder train in .* but there are {name}: rename"):
+        scan(tmp_path, validation=0.1, seed=0)
+
+
+def test_folders_of_data_sets_are_not_taken_for_classes(tmp_path: Path) -> None:
+    fill(tmp_path, {"2019/cat": 4, "2019/dog": 4, "2020/cat": 4, "2020/dog": 4})
+    with pytest.raises(DataError, match="there is no folder train in"):
+        scan(tmp_path, validation=0.1, seed=0)
+    fill(tmp_path, {"2020": 4})
+    with pytest.raises(DataError, match="there is no folder train in"):
+        scan(tmp_path, validation=0.1, seed=0)
+    fill(tmp_path, {"2020/train/cat": 4})
+    with pytest.raises(DataError, match=rf"\(is {tmp_path}/2020 meant\?\)"):
+        scan(tmp_path, validation=0.1, seed=0)
+
+
+def test_a_class_called_train_gets_a_hint(tmp_path: Path) -> None:
+    fill(tmp_path, {"bus": 4, "car": 4, "train": 4})
+    with pytest.raises(DataError, match="if train is a class like bus, car, move all") as error:
+        scan(tmp_path, validation=0.1, seed=0)
+    assert f"this one as {tmp_path}/train/train" in str(error.value)
+    for name in ("bus", "car"):
+        shutil.move(tmp_path / name, tmp_path / "train" / name)
+    for image in (tmp_path / "train").glob("*.jpg"):
+        fill(tmp_path, {"train/train": 0})
+        image.rename(tmp_path / "train/train" / image.name)
+    assert scan(tmp_path, validation=0.25, seed=0).classes == ("bus", "car", "train")
+
+
+def test_images_directly_in_train_are_told_of(tmp_path: Path) -> None:
+    fill(tmp_path, {"train": 4})
+    with pytest.raises(DataError, match=r"has no class folders; .* a list of labels use a \.csv"):
+        scan(tmp_path, validation=0.1, seed=0)
+
+
+def test_test_images_may_be_split_off_where_there_is_no_test_folder(tmp_path: Path) -> None:
+    pets(tmp_path, test=0)
+    found = scan(tmp_path, validation=0.25, test=0.1, seed=0)
+    assert found.test is not None
+    assert [len(split) for split in (found.train, found.validation, found.test)] == [26, 10, 4]
+    assert found.train.origin == "what is left of folder train"
+    assert sorted(chain.from_iterable(everything(found).values())) == sorted(
+        path.relative_to(tmp_path).as_posix() for path in tmp_path.glob("train/*/*.jpg")
+    )
+
+
+def test_a_fraction_for_test_images_beside_a_test_folder_is_refused(tmp_path: Path) -> None:
+    pets(tmp_path)
+    with pytest.raises(UsageError, match=r"data\.test: 0\.2 .* leave data\.test out to use them"):
+        scan(tmp_path, validation=0.1, test=0.2, seed=0)
+
+
+def test_the_test_images_may_be_in_any_folder_beside_train(tmp_path: Path) -> None:
+    pets(tmp_path)
+    fill(tmp_path, {"exam/cat": 2, "exam/dog": 1})
+    found = scan(tmp_path, validation=0.25, test="exam", seed=0)
+    assert found.test is not None
+    assert relative(tmp_path, found.test)[0] == "exam/cat/000.jpg"
+    assert found.test.origin == "folder exam"
+    assert not found.test_is_validation
+    assert scan(tmp_path, validation="exam", test="exam", seed=0).test_is_validation
+    with pytest.raises(DataError, match="there is no folder nowhere in"):
+        scan(tmp_path, validation=0.25, test="nowhere", seed=0)
+
+
+def test_a_split_that_cannot_be_is_a_usage_error(tmp_path: Path) -> None:
+    fill(tmp_path, {"cat": 9, "dog": 9})
+    with pytest.raises(UsageError, match=r"data\.validation: .* comes without splits, .* 'test'"):
+        scan(tmp_path, validation="test", seed=0)
+    with pytest.raises(UsageError, match=r"data\.test: .* comes without splits, .* 'exam'"):
+        scan(tmp_path, validation=0.1, test="exam", seed=0)
+    with pytest.raises(UsageError, match=r"nothing would be left to train on, .* 1\.2 of the"):
+        scan(tmp_path, validation=0.7, test=0.5, seed=0)
+    with pytest.raises(UsageError, match=r"data\.test: nan does not fit"):
+        scan(tmp_path, validation=0.7, test=float("nan"), seed=0)
 
 
 def test_the_train_folder_itself_gets_a_hint(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from parnet_zoo.networks.freezing import freeze
 from parnet_zoo.networks.stages import HEAD, stages_matching
 from parnet_zoo.recipe import Recipe, RecipeError, load_recipe
 from parnet_zoo.recipe.schema.optimizer import OptimizerSection
-from parnet_zoo.training.average_weights import AverageWeights
+from parnet_zoo.training.moving_average import MovingAverage
 from parnet_zoo.training.optimizers import build_optimizer
 from parnet_zoo.training.start_lines import start_lines
 from registry import SpecError
@@ -132,11 +132,13 @@ def test_frozen_stages_stay_to_the_bit_and_the_others_learn(policy: str) -> None
         model = shaken(SPEC.build(num_classes=3))
         freeze(model, ["stem", "stream_0"])
         before = weights_by_stage(model)
-        averages = AverageWeights(0.9)
-        after = weights_by_stage(trained(model, averages))
+        average = MovingAverage(model.weights, 0.9)
+        trained(model)
+        average.update(0.1)
+        with average.in_place():
+            after = weights_by_stage(model)
     for stage, weights in after.items():
         for name, value in weights.items():
-            # validation ended with the moving averages in the network
             assert np.array_equal(value, before[stage][name]) == (stage in FROZEN), name
 
 

@@ -76,7 +76,8 @@ def test_the_wheel_holds_both_packages_typed_and_the_recipes(tmp_path: Path) -> 
         archive.extractall(tmp_path / "installed")
     assert {"parnet_zoo/py.typed", "registry/py.typed"} <= set(files)
     shipped = {Path(file).name for file in files if file.startswith("parnet_zoo/recipes/")}
-    assert shipped == {path.name for path in (REPOSITORY / "recipes").glob("*.yaml")}
+    recipes = REPOSITORY / "recipes"
+    assert shipped == {path.name for path in recipes.glob("*.yaml")} | {"recipe.schema.json"}
     assert not [file for file in files if file.startswith(("tests/", "docs/", "benchmarks/"))]
     code = (
         "from parnet_zoo.recipe import load_recipe; import parnet_zoo\n"

@@ -1,8 +1,10 @@
 """docs/recipes.md says what the schema says; run as a program, this file writes its table anew."""
 
+import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,9 @@ from parnet_zoo.recipe.fields import all_fields, field_schema, keys
 from parnet_zoo.recipe.yaml_text import yaml_text
 from registry.english import allowed
 from registry.field_path import FieldPath, dotted
+from tests.conftest import Done
+
+Run = Callable[..., Done]
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "recipes.md"
 TABLE = re.compile(r"(?<=<!-- fields -->\n).*(?=<!-- /fields -->)", re.DOTALL)
@@ -67,6 +72,17 @@ def test_the_example_of_errors_prints_what_the_page_says(tmp_path: Path) -> None
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert process.stdout == printed
+
+
+def test_the_example_of_errors_as_json_prints_what_the_page_says(
+    parnet_zoo_in: Run, tmp_path: Path
+) -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    [(recipe, printed)] = re.findall(
+        r"cat > wrong.yaml <<'END'\n(.*?)END\n.*?```json\n(.*?)```", page, re.DOTALL
+    )
+    (tmp_path / "wrong.yaml").write_text(recipe)
+    assert parnet_zoo_in("train", "wrong.yaml", "--json").json == json.loads(printed)
 
 
 def test_the_smallest_recipe_on_the_page_is_one() -> None:

@@ -70,7 +70,7 @@ def test_a_recipe_error_is_a_mistake_in_usage(errors: Errors) -> None:
             "  momentum: 0.9",
             "  flavour: 0.9",
             "pets.yaml:12:3 optimizer.flavour: unknown key; allowed here: name, learning_rate,"
-            " weight_decay, momentum, nesterov, clip_norm",
+            " weight_decay, decay_all, momentum, nesterov, clip_norm, accumulation, layer_decay",
         ),
         (
             "batch_size: 32",
@@ -160,7 +160,7 @@ def test_an_unknown_key_is_answered_with_the_nearest_or_all_keys(
             "name: cosine",
             "name: cosin",
             'pets.yaml:14:9 schedule.name: the text "cosin" does not fit; did you mean cosine? it'
-            " must be one of constant, exponential, cosine",
+            " must be one of constant, exponential, step, cosine, one_cycle",
         ),
         (
             "validation: 0.2",
@@ -178,7 +178,8 @@ def test_an_unknown_key_is_answered_with_the_nearest_or_all_keys(
             "data:\n  validation: 0.2",
             "data: photos",
             'pets.yaml:7:7 data: the text "photos" does not fit; it must be a section with the keys'
-            " root, source, validation, limit, resize, normalization, cache",
+            " root, source, validation, test, limit, resize, normalization, cache, cache_gb,"
+            " stored_resolution",
         ),
         (
             "batch_size: 32",
@@ -341,7 +342,7 @@ def test_a_missing_key_is_reported_where_it_should_have_been(
             "warmup_epochs: 2",
             "decay: 0.95",
             "pets.yaml:15:10 schedule.decay: the cosine schedule has no decay; remove it or use"
-            " exponential",
+            " exponential or step",
         ),
         (
             "name: cosine",
@@ -351,7 +352,8 @@ def test_a_missing_key_is_reported_where_it_should_have_been(
         (
             "name: sgd",
             "name: adam",
-            "pets.yaml:12:13 optimizer.momentum: adam has no such setting; remove it or use sgd",
+            "pets.yaml:12:13 optimizer.momentum: adam has no such setting; remove it or use sgd"
+            " or rmsprop",
         ),
         (
             "momentum: 0.9",
@@ -445,7 +447,8 @@ def test_problems_can_be_read_by_programs(tmp_path: Path) -> None:
         (
             "optimizer=adam",
             '--set optimizer: the text "adam" does not fit; it must be a section with the keys'
-            " name, learning_rate, weight_decay, momentum, nesterov, clip_norm",
+            " name, learning_rate, weight_decay, decay_all, momentum, nesterov, clip_norm,"
+            " accumulation, layer_decay",
         ),
         (
             "data={limt: 3}",
@@ -464,6 +467,16 @@ def test_problems_can_be_read_by_programs(tmp_path: Path) -> None:
         (
             "model.scaling.channels=[*x]",
             "--set model.scaling.channels: aliases (*name) are not allowed; write the value out",
+        ),
+        (
+            "model.scaling.channels.0=24",
+            "--set model.scaling.channels[0]: the recipe has no list model.scaling.channels to"
+            " change an item of; set it as a whole",
+        ),
+        (
+            "progressive=[{until: 0.5, resolution: 64}, {until: 0.5, resolution: 96}]",
+            "--set progressive[1].until: 0.5 is not after 0.5, where the stage before it ends; put"
+            " the stages in ascending order",
         ),
         (
             "epochs",

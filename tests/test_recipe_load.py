@@ -39,6 +39,11 @@ def test_everything_but_name_epochs_and_network_has_a_default(pets: Path) -> Non
         "zoom": 0.0,
         "horizontal_flip": False,
         "brightness": None,
+        "resized_crop": None,
+        "color_jitter": None,
+        "randaugment": None,
+        "erasing": None,
+        "mixing": None,
     }
     assert recipe.data.validation == 0.1
     assert (recipe.early_stopping, recipe.checkpoints, recipe.ema) == (None, None, None)
@@ -72,6 +77,14 @@ def test_a_whole_number_does_where_a_fraction_is_asked_for(pets: Path) -> None:
         ("early_stopping={patience: 4}", "early_stopping.patience", 4),
         ("model.scaling.channels=[24, 48]", "model.scaling.channels", "[24, 48]"),
         ("model={resolution: 64}", "model.name", "parnet_s"),
+        ("class_weights={cat: 2}", "class_weights.cat", 2.0),
+        ("class_weights.cat=2", "class_weights.cat", 2.0),
+        (
+            "progressive=[{until: 0.5, resolution: 64}]",
+            "progressive",
+            '[{"until": 0.5, "resolution": 64}]',
+        ),
+        ("description=${HOME}", "description", "${HOME}"),
     ],
 )
 def test_any_field_can_be_set_from_outside_with_its_type(
@@ -80,6 +93,22 @@ def test_any_field_can_be_set_from_outside_with_its_type(
     flat = load_recipe(pets, [setting]).recipe.flattened()
     assert flat[field] == value
     assert type(flat[field]) is type(value)
+
+
+@pytest.mark.parametrize("path", ["progressive.1.resolution", "progressive[1].resolution"])
+def test_an_item_of_a_list_can_be_set(pets: Path, path: str) -> None:
+    stages = "progressive=[{until: 0.2, resolution: 32}, {until: 0.5, resolution: 64}]"
+    recipe = load_recipe(pets, [stages, f"{path}=96"]).recipe
+    assert [stage.resolution for stage in recipe.progressive] == [32, 96]
+    with pytest.raises(RecipeError, match="there is no item 2; progressive has 2, counted from 0"):
+        load_recipe(pets, [stages, "progressive.2.until=0.9"])
+
+
+def test_a_weight_of_a_class_takes_the_place_of_balanced(pets: Path) -> None:
+    weights = load_recipe(
+        pets, ["class_weights=balanced", "class_weights.0=2"]
+    ).recipe.class_weights
+    assert weights == {"0": 2}  # the class that is called 0, not an item
 
 
 def test_a_setting_alone_need_not_be_a_list(pets: Path) -> None:

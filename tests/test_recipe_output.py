@@ -16,8 +16,9 @@ from parnet_zoo.recipe.document import parse_document
 NAMES = st.text(string.ascii_letters + string.digits + "_.-", min_size=1, max_size=20).filter(
     lambda name: name[0].isalnum()
 )
-LINES = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=40)
-PROSE = st.text(
+VARIABLES = st.sampled_from(["${HOME}", "${NOT_SET_ANYWHERE}/x", "${", "$${a}", "$$${", "${:-x}"])
+LINES = VARIABLES | st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=40)
+PROSE = VARIABLES | st.text(
     st.characters(
         exclude_categories=["Cs"], exclude_characters=[*map(chr, (*range(9), *range(11, 32), 127))]
     ),
@@ -33,21 +34,54 @@ def optional(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, An
     return st.fixed_dictionaries({}, optional=fields)
 
 
+def ranges(least: float, most: float) -> st.SearchStrategy[list[float]]:
+    return st.lists(st.floats(least, most), min_size=2, max_size=2).map(sorted)
+
+
+def several(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.none() | strategy
+
+
+MIXED = st.fixed_dictionaries(
+    {"mixup": st.floats(0.01, 10)}, optional={"cutmix": st.floats(0, 10), "until": st.just(0.9)}
+)
 AUGMENTATIONS = optional(
     rotation=st.integers(0, 180) | fractions(0, 180),
     zoom=fractions(0, 1),
     horizontal_flip=st.booleans(),
-    brightness=st.none() | st.lists(fractions(0, 10), min_size=2, max_size=2).map(sorted),
+    brightness=several(ranges(0, 10)),
+    resized_crop=several(optional(area=ranges(0.1, 1), ratio=ranges(0.5, 2))),
+    color_jitter=several(st.fixed_dictionaries({"hue": st.floats(0.01, 0.5)})),
+    randaugment=several(optional(operations=st.integers(1, 14), magnitude=fractions(0, 10))),
+    erasing=several(optional(probability=st.floats(0.01, 1), area=ranges(0.1, 1))),
+    mixing=several(MIXED),
 )
 OPTIMIZERS = optional(
     learning_rate=st.floats(0, 100, exclude_min=True),
     weight_decay=fractions(0, 1),
     clip_norm=st.none() | st.floats(0, 1e300, exclude_min=True),
+    accumulation=st.integers(1, 1024),
+    layer_decay=several(st.floats(0.01, 1)),
+    name=st.sampled_from(["adam", "adamw", "lion", "lamb", "muon", "rmsprop"]),
 ) | st.fixed_dictionaries(
     {"name": st.just("sgd"), "momentum": st.floats(1e-9, 0.99), "nesterov": st.booleans()}
 )
-SCHEDULES = optional(name=st.sampled_from(["constant", "cosine"])) | st.fixed_dictionaries(
-    {"name": st.just("exponential"), "decay": st.floats(0, 1, exclude_min=True)}
+DECAYS = st.floats(0, 1, exclude_min=True)
+SCHEDULES = (
+    optional(name=st.sampled_from(["constant", "cosine"]), warmup_epochs=fractions(0, 1))
+    | st.fixed_dictionaries({"name": st.just("exponential"), "decay": DECAYS})
+    | st.fixed_dictionaries(
+        {"name": st.just("step"), "decay": DECAYS, "every_epochs": st.integers(1, 100)}
+    )
+    | st.fixed_dictionaries(
+        {"name": st.just("one_cycle")},
+        optional={"start": DECAYS, "peak": st.floats(0.1, 0.9), "final": fractions(0, 1)},
+    )
+)
+SPLITS = {"train", "valid"}
+PROGRESSIVE = st.lists(st.floats(0.01, 0.99), max_size=3, unique=True).map(
+    # Every network below takes 64 pixels, at any resolution that it has here.
+    lambda ends: [{"until": end, "resolution": 64} for end in sorted(ends)]
 )
 WIDTHS = st.floats(0.1, 4)
 NAMED = st.fixed_dictionaries(
@@ -92,15 +126,29 @@ RECIPES = st.fixed_dictionaries(
     {"name": NAMES, "epochs": st.integers(1, 100_000), "model": MODELS},
     optional={
         "description": PROSE,
-        "batch_size": st.integers(1, 65_536),
+        "time": several(st.sampled_from(["30m", "1h30m", "90s", "1.5h"])),
+        "batch_size": st.integers(1, 8192).map(lambda n: 8 * n),
+        "distribution": st.fixed_dictionaries(
+            {"strategy": st.just("mirrored")},
+            optional={"devices": st.sampled_from([1, 2, 8]), "sync_batch_norm": st.booleans()},
+        ),
+        "progressive": PROGRESSIVE,
+        "class_weights": several(
+            st.just("balanced") | st.dictionaries(LINES, st.floats(0.01, 1000), max_size=3)
+        ),
+        "smoke": st.booleans(),
+        "evaluation": optional(flip=st.booleans()),
         "seed": st.integers(0, 2**32 - 1),
         "deterministic": st.booleans(),
         "data": optional(
             root=st.none() | LINES,
             source=st.sampled_from([None, "digits"]),
-            validation=st.floats(1e-9, 0.99) | NAMES.filter(lambda name: name != "train"),
+            validation=st.floats(1e-9, 0.49) | st.just("valid"),
+            test=several(st.floats(1e-9, 0.49) | NAMES.filter(lambda name: name not in SPLITS)),
+            stored_resolution=several(st.just(4096)),
+            cache_gb=several(st.floats(0.01, 1000)),
             limit=st.none() | st.integers(1, 10**8),
-            cache=st.sampled_from(["auto", "none"]),
+            cache=st.sampled_from(["auto", "disk"]),
         ),
         "augmentation": AUGMENTATIONS,
         "optimizer": OPTIMIZERS,
@@ -129,15 +177,16 @@ def test_any_recipe_written_as_yaml_loads_back_equal(
     assert again.to_yaml() == recipe.to_yaml()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(text=PROSE | st.sampled_from(["1e-3", "yes", "null", "~", "0o7", "1:2", "=", "<<", ".5"]))
 def test_any_text_written_as_yaml_is_the_same_text_when_read(text: str) -> None:
     recipe = Recipe.model_validate(
         {"name": "x", "epochs": 1, "model": {"name": "parnet_s"}, "description": text}
     )
     written = recipe.to_yaml()
-    assert parse_document(written, "x").data["description"] == text
-    assert yaml.safe_load(written)["description"] == text  # and for readers of YAML 1.1
+    assert parse_document(written, "x", {}).data["description"] == text
+    # And for readers of YAML 1.1, who know no variables.
+    assert yaml.safe_load(written)["description"] == text.replace("${", "$${")
 
 
 @pytest.mark.parametrize("name", shipped_recipes())

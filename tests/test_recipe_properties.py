@@ -13,13 +13,20 @@ from parnet_zoo.recipe.fields import all_fields, keys
 from registry.field_path import FieldPath, dotted
 
 FULL = """\
+version: 1
+extends: null
 name: pets
 description: All sections are in here.
 epochs: 20
+time: 1h30m
 batch_size: 32
 seed: 1
 deterministic: true
 precision: float32
+distribution:
+  strategy: mirrored
+  devices: 2
+  sync_batch_norm: true
 model:
   name: parnet_s
   resolution: 64
@@ -37,10 +44,13 @@ model:
 data:
   root: photos
   validation: 0.2
+  test: 0.1
   limit: 100
   resize: crop
   normalization: unit
   cache: disk
+  cache_gb: 20
+  stored_resolution: 96
 augmentation:
   rotation: 10
   width_shift: 0.1
@@ -50,18 +60,48 @@ augmentation:
   horizontal_flip: true
   brightness: [0.7, 1.3]
   fill: nearest
+  resized_crop:
+    area: [0.5, 1]
+    ratio: [0.8, 1.25]
+  color_jitter:
+    brightness: 0.4
+    contrast: 0.3
+    saturation: 0.2
+    hue: 0.1
+  randaugment:
+    operations: 3
+    magnitude: 7
+    probability: 0.5
+  erasing:
+    probability: 0.2
+    area: [0.1, 0.2]
+    ratio: [0.5, 2]
+  mixing:
+    mixup: 0.2
+    cutmix: 1
+    probability: 0.8
+    until: 0.9
+progressive:
+  - until: 0.5
+    resolution: 32
 optimizer:
   name: sgd
   learning_rate: 1e-1
   weight_decay: 1e-4
+  decay_all: true
   momentum: 0.9
   nesterov: true
   clip_norm: 1
+  accumulation: 2
+  layer_decay: 0.8
 schedule:
-  name: exponential
+  name: step
   warmup_epochs: 1
   decay: 0.95
+  every_epochs: 5
+  head_epochs: 2
 label_smoothing: 0.1
+class_weights: balanced
 ema: 0.999
 early_stopping:
   monitor: val_accuracy
@@ -69,7 +109,11 @@ early_stopping:
 checkpoints:
   every_epochs: 5
   filename: "{epoch:03d}.keras"
+save_every: 90s
 tensorboard: true
+evaluation:
+  flip: true
+smoke: true
 tracking:
   experiment: trials
 register:
@@ -108,7 +152,8 @@ def test_the_recipe_with_everything_is_right(tmp_path: Path) -> None:
     load_recipe(tmp_path / "full.yaml")
     missing = {path for path, _ in all_fields()} - set(DOCUMENT.keys)
     assert {dotted(path) for path in missing} == {
-        "model.spec", "model.scaling.width", "model.scaling.multiple", "data.source"
+        "model.spec", "model.scaling.width", "model.scaling.multiple", "data.source",
+        "schedule.start", "schedule.peak", "schedule.final",
     }  # fmt: skip
 
 
@@ -212,7 +257,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(field=st.sampled_from([path for path, _ in all_fields()]), value=VALUES)
 def test_no_value_of_any_field_is_more_than_a_recipe_error(
     field: FieldPath, value: object, tmp_path_factory: pytest.TempPathFactory

@@ -176,7 +176,7 @@ def test_a_broken_or_hostile_file_is_one_clear_line(
     in_folder: Path, content: bytes, line: str | None
 ) -> None:
     Path("x.yaml").write_bytes(content)
-    expected = line or "x.yaml:4:1 '<<': unknown key; allowed here: name, description, epochs"
+    expected = line or "x.yaml:4:1 '<<': unknown key; allowed here: version, extends, name"
     assert error_of("x.yaml")[: len(expected)] == expected
     assert "\n" not in error_of("x.yaml")
     assert [path.name for path in in_folder.iterdir()] == ["x.yaml"]
@@ -193,7 +193,7 @@ def test_a_key_that_could_forge_a_line_is_quoted(in_folder: Path) -> None:
     Path("x.yaml").write_bytes(GOOD + b'"a\\nb: ok\\e[2J": 1\n')
     assert error_of("x.yaml").startswith(r"x.yaml:4:1 'a\nb: ok\x1b[2J': unknown key;")
     Path("x.yaml").write_bytes(GOOD + b"k" * 900 + b": 1\n")
-    assert len(error_of("x.yaml")) < 400
+    assert "k" * 61 not in error_of("x.yaml")
 
 
 def test_a_file_of_rubbish_is_answered_with_its_first_hundred_mistakes(in_folder: Path) -> None:

@@ -4,26 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-import h5py
 import keras
 import numpy as np
 import pytest
 
 from parnet_zoo.networks.dtype_policy import dtype_policy
-from parnet_zoo.recipe.schema.checkpoints import CheckpointsSection
 from parnet_zoo.recipe.schema.optimizer import OptimizerSection
 from parnet_zoo.recipe.schema.schedule import ScheduleSection
-from parnet_zoo.training.average_weights import AverageWeights
-from parnet_zoo.training.bare_weights import save_bare_weights
-from parnet_zoo.training.best_weights import BestWeights
-from parnet_zoo.training.divergence import StopWhenDiverged
-from parnet_zoo.training.epoch_checkpoints import EpochCheckpoints
-from parnet_zoo.training.epoch_metrics import EpochMetrics
+from parnet_zoo.training.keras_schedule import learning_rate
 from parnet_zoo.training.labels import distributions
-from parnet_zoo.training.learning_rate import learning_rate
 from parnet_zoo.training.optimizers import build_optimizer
 from parnet_zoo.training.precision import resolve_precision
 
@@ -68,31 +59,6 @@ def fit(model: Any, *callbacks: Any, epochs: int = 2) -> Any:
         IMAGES, LABELS, batch_size=8, epochs=epochs, shuffle=False, verbose=0,
         validation_data=(IMAGES, LABELS), validation_batch_size=24, callbacks=list(callbacks),
     )  # fmt: skip
-
-
-def test_the_moving_average_is_that_of_all_weights_and_is_what_validation_sees() -> None:
-    model, recorder = compiled(), Recorder()
-    fit(model, AverageWeights(0.9), recorder)
-    average: list[np.ndarray] = []
-    for number, weights in enumerate(recorder.steps):
-        decay = min(0.9, (1 + number) / (10 + number))
-        if not average:
-            average = weights
-        average = [a * decay + w * (1 - decay) for a, w in zip(average, weights, strict=True)]
-        if number == 2:
-            first = average
-    assert len(recorder.steps) == 6
-    for seen, expected in zip(recorder.validated, (first, average), strict=True):
-        for a, b in zip(seen, expected, strict=True):
-            np.testing.assert_allclose(a, b, atol=1e-6)
-
-
-def test_training_goes_on_from_its_own_weights_under_a_moving_average() -> None:
-    plain, averaged = Recorder(), Recorder()
-    fit(compiled(), plain)
-    fit(compiled(), AverageWeights(0.9), averaged)
-    for a, b in zip(plain.steps[-1], averaged.steps[-1], strict=True):
-        np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.5])
@@ -163,80 +129,6 @@ def finish_epochs(callback: Any, model: Any, metric: str, values: Sequence[float
     for epoch, value in enumerate(values):
         model.get_layer("outer").bias.assign(np.full(3, epoch + 1.0))
         callback.on_epoch_end(epoch, {metric: value})
-
-
-@pytest.mark.parametrize(
-    ("metric", "values", "best"),
-    [
-        ("val_loss", [3.0, 1.0, 2.0], 2),
-        ("val_accuracy", [0.3, 0.9, 0.9], 2),
-        ("val_loss", [math.nan, 5.0, math.inf], 2),
-        ("val_loss", [math.nan, math.nan], None),
-    ],
-)
-def test_the_best_epochs_weights_are_kept(
-    tmp_path: Path, metric: Any, values: list[float], best: int | None
-) -> None:
-    path = tmp_path / "best.weights.h5"
-    callback = BestWeights(path, metric)
-    finish_epochs(callback, compiled(), metric, values)
-    assert callback.best_epoch == best
-    assert path.exists() == (best is not None)
-    if best is not None:
-        fresh = network()
-        fresh.load_weights(path)
-        assert np.asarray(fresh.get_layer("outer").bias).tolist() == [best] * 3
-    assert [file.name for file in tmp_path.iterdir()] == ["best.weights.h5"] * path.exists()
-
-
-def test_weights_are_written_without_the_optimiser(tmp_path: Path) -> None:
-    model = compiled(keras.optimizers.Adam())
-    fit(model)
-    save_bare_weights(model, tmp_path / "bare.weights.h5")
-    model.save_weights(tmp_path / "keras.weights.h5")
-    with h5py.File(tmp_path / "keras.weights.h5") as theirs:
-        assert "optimizer" in theirs, "Keras writes it"
-    with h5py.File(tmp_path / "bare.weights.h5") as ours:
-        assert "optimizer" not in ours
-    fresh = network()
-    fresh.load_weights(tmp_path / "bare.weights.h5")
-    for a, b in zip(fresh.get_weights(), model.get_weights(), strict=True):
-        np.testing.assert_array_equal(a, b)
-
-
-@pytest.mark.parametrize("suffix", [".weights.h5", ".keras"])
-def test_checkpoints_come_every_so_many_epochs_named_logged_and_removed(
-    tmp_path: Path, suffix: str
-) -> None:
-    section = CheckpointsSection(every_epochs=2, filename="e{epoch:02d}-{val_loss:.2f}" + suffix)
-    logged: list[tuple[str, int]] = []
-    callback = EpochCheckpoints(
-        tmp_path, section, lambda path: logged.append((path.name, path.stat().st_size))
-    )
-    finish_epochs(callback, compiled(), "val_loss", [3, 2.5, 2, 1.25])
-    assert [name for name, _ in logged] == [f"e02-2.50{suffix}", f"e04-1.25{suffix}"]
-    assert all(size > 0 for _, size in logged)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_diverged_training_stops_and_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    model = compiled(keras.optimizers.SGD(1e30))
-    history = fit(model, StopWhenDiverged(), epochs=50)
-    assert len(history.epoch) < 50
-    assert capsys.readouterr().out == ""
-
-
-def test_metrics_carry_the_rate_of_the_epochs_last_step_and_images_a_second() -> None:
-    logged: list[tuple[int, dict[str, float]]] = []
-    callback = EpochMetrics(
-        lambda metrics, step: logged.append((step, metrics)), images=24, rate=lambda step: step
-    )
-    fit(compiled(), callback)
-    assert [step for step, _ in logged] == [1, 2]
-    assert [metrics["learning_rate"] for _, metrics in logged] == [2, 5]
-    assert all(metrics["images_per_second"] > 0 for _, metrics in logged)
-    assert callback.history["learning_rate"] == [2, 5]
-    assert set(logged[0][1]) >= {"loss", "accuracy", "val_loss", "val_accuracy"}
 
 
 def test_the_dtype_policy_is_put_back_whatever_happens() -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import keras
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -25,7 +26,7 @@ from parnet_zoo.networks.channel_adaption import adapt_channels
 from parnet_zoo.networks.checkpoints.errors import CheckpointError
 from parnet_zoo.networks.dtype_policy import dtype_policy
 from parnet_zoo.networks.weights import load_weights
-from parnet_zoo.training.bare_weights import save_bare_weights
+from parnet_zoo.networks.write_weights import write_weights
 from tests.conftest import REPOSITORY
 from tests.test_networks import images, shaken
 
@@ -54,7 +55,7 @@ def trained() -> Any:
 @pytest.fixture(scope="module")
 def saved(trained: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("weights") / "best.weights.h5"
-    save_bare_weights(trained, path)
+    bare(trained, path)
     return path
 
 
@@ -86,7 +87,7 @@ def spoilt(saved: Path, tmp_path: Path) -> Path:
 
 
 def bare(model: Any, path: Path) -> None:
-    save_bare_weights(model, path)
+    write_weights(keras.Model(model.inputs, model.outputs), path)
 
 
 def with_its_optimizer(model: Any, path: Path) -> None:

@@ -6,10 +6,12 @@ from typing import Annotated
 
 import typer
 
-from parnet_zoo.cli import backbones
+from parnet_zoo.cli import backbones, data, recipes
+from parnet_zoo.cli.new import new
 from parnet_zoo.cli.predict import predict
 from parnet_zoo.cli.register import register
 from parnet_zoo.cli.reported import reported
+from parnet_zoo.cli.resume import resume
 from parnet_zoo.cli.train import train
 
 EPILOG = (
@@ -26,10 +28,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.command()(reported(new))
 app.command()(reported(train))
+app.command()(reported(resume))
 app.command()(reported(predict))
 app.command()(reported(register))
+app.add_typer(recipes.app, name="recipes")
 app.add_typer(backbones.app, name="backbones")
+app.add_typer(data.app, name="data")
 
 
 def _print_version(wanted: bool) -> None:

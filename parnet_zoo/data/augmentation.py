@@ -1,135 +1,155 @@
-"""The geometric augmentations as one projective map an image, and brightness as one factor."""
+"""All augmentations of single images, as a recipe has them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from parnet_zoo.data.augmentation_spec import AugmentationSpec
-
-if TYPE_CHECKING:
-    import tensorflow as tf
-
-RANDOM_NUMBERS = 8
-"""Uniform numbers an image: rotation, shifts x and y, shear, zooms x and y, flip, brightness."""
-
-
-def warps(spec: AugmentationSpec) -> bool:
-    """Whether the spec moves pixels at all."""
-    strengths = (spec.rotation, spec.width_shift, spec.height_shift, spec.shear, spec.zoom)
-    return spec.horizontal_flip or any(strengths)
+from parnet_zoo.data.augmenting import geometry, randaugment, resized_crop
+from parnet_zoo.data.augmenting.brightness import BrightnessChange
+from parnet_zoo.data.augmenting.change import Change, Uniforms
+from parnet_zoo.data.augmenting.color_jitter import JitterChange
+from parnet_zoo.data.augmenting.erasing import ErasingChange
+from parnet_zoo.data.augmenting.hue import HueChange
+from parnet_zoo.data.augmenting.resampling import Resampling
+from parnet_zoo.data.augmenting.streams import Stream
 
 
-def transforms(
-    spec: AugmentationSpec, uniforms: NDArray[np.float64], size: int
-) -> NDArray[np.float32]:
-    """Draw the map of each image.
+class Stage(NamedTuple):
+    """A part of what is done to a batch.
 
-    The mathematics is that of Keras' `ImageDataGenerator`, flip included: about the centre,
-    rotation * shift * shear * zoom * flip. One difference: there, `height_shift_range` moves
-    columns and `width_shift_range` rows (its matrices are in x, y order, its draws in y, x); here
-    `width_shift` moves along the width, as the name says.
+    Attributes:
+        function: From pixels and some of the drawn arrays to pixels.
+        arrays: How many of those it takes, of the ones that are left.
+    """
+
+    function: Callable[..., Any]
+    arrays: int
+
+
+class Augmentation:
+    """What a spec does to images of one size that become images of another.
+
+    First come RandAugment's operations on colours, on the stored images. Then one resampling does
+    all that moves pixels: random crop, geometry, RandAugment's geometric operations and the change
+    of size. Brightness, colour jitter and erasing follow.
+
+    Drawing (numpy, a few numbers an image) and doing (TensorFlow, in stages) are apart, so that
+    what is compiled once serves every batch. What the spec leaves off is in neither.
 
     Args:
-        spec: The strengths.
-        uniforms: Shape (n, `RANDOM_NUMBERS`), in [0, 1).
-        size: Height and width of the images in pixels.
+        spec: The strengths; `mixing`, which takes a whole batch, is not done here.
+        stored: Height and width of the images in pixels.
+        size: Of the result.
 
-    Returns:
-        Shape (n, 8), rows (a0, a1, a2, b0, b1, b2, 0, 0): the output pixel (x, y) is read at
-        (a0 x + a1 y + a2, b0 x + b1 y + b2), x being the column. TensorFlow's
-        `ImageProjectiveTransformV3` takes the same rows.
+    Attributes:
+        stored: As given.
+        size: As given.
     """
-    signed = 2 * uniforms - 1
-    angle = np.deg2rad(spec.rotation * signed[:, 0])
-    shift = size * signed[:, 1:3] * (spec.width_shift, spec.height_shift)
-    shear = np.deg2rad(spec.shear * signed[:, 3])
-    zoom = 1 + spec.zoom * signed[:, 4:6]
-    mirror = np.where(spec.horizontal_flip & (signed[:, 6] < 0), -1.0, 1.0)
 
-    rotation = _matrices(np.cos(angle), -np.sin(angle), np.sin(angle), np.cos(angle))
-    zeros, ones = np.zeros_like(angle), np.ones_like(angle)
-    shearing = _matrices(ones, -np.sin(shear), zeros, np.cos(shear))
-    scaling = _matrices(zoom[:, 0] * mirror, zeros, zeros, zoom[:, 1])
-    linear = rotation @ shearing @ scaling
-    centre = np.full((2, 1), (size - 1) / 2)
-    offset = centre + rotation @ shift[:, :, None] - linear @ centre
-    rows = np.concatenate([linear, offset], axis=2).reshape(-1, 6)
-    return np.pad(rows, ((0, 0), (0, 2))).astype(np.float32)
+    def __init__(self, spec: AugmentationSpec, *, stored: int, size: int) -> None:
+        self._spec = spec
+        self.stored = stored
+        self.size = size
+        self._resampling = self._needed_resampling()
+        self._factor = BrightnessChange(*spec.brightness) if spec.brightness else None
+        self._rest = list(_changes(spec, size))
+
+    def draw(self, images: NDArray[np.uint8], uniforms: Uniforms) -> list[NDArray[Any]]:
+        """Draw what happens to each image of a batch; the stages take these arrays as they are.
+
+        Args:
+            images: Shape (n, stored, stored, 3).
+            uniforms: Their random numbers.
+
+        Returns:
+            The images, perhaps in other colours, and arrays whose first axis is the images' too;
+            how many depends on the spec.
+        """
+        choices = None
+        if self._spec.randaugment is not None:
+            choices = randaugment.choose(self._spec.randaugment, uniforms)
+            images = randaugment.recolored(images, choices, self._spec.randaugment.magnitude)
+        drawn: list[NDArray[Any]] = [images]
+        if self._resampling is not None:
+            drawn += self._resampling.places(self._maps(uniforms, choices))
+        if self._factor is not None:
+            drawn.append(self._factor.draw(uniforms))
+        return drawn + [change.draw(uniforms) for change in self._rest]
+
+    @property
+    def stages(self) -> list[Stage]:
+        """What is done with TensorFlow, to be compiled by XLA stage by stage.
+
+        Within a stage XLA computes a pixel anew wherever it is used, which is right for a factor
+        and wrong for a resampling, or a hue, that is looked at three times: hence the borders.
+
+        The first takes images, shape (n, stored, stored, 3), uint8, all of it static; the last
+        gives shape (n, size, size, 3), float32, 0 to 255.
+        """
+        resampling = self._resampling
+        stages = [Stage(resampling.halved, 0)] if resampling and resampling.levels[1] else []
+        if resampling or self._factor or not self._rest:
+            arrays = resampling.arrays if resampling else 0
+            stages.append(Stage(self._placed, arrays + bool(self._factor)))
+        return stages + [Stage(partial(_changed, change), 1) for change in self._rest]
+
+    def _placed(self, pixels: Any, *drawn: Any) -> Any:
+        """Resample, and multiply on the way."""
+        import tensorflow as tf
+
+        if self._resampling is None:
+            pixels = tf.cast(pixels, tf.float32)
+        else:
+            pixels = self._resampling.read(pixels, *drawn[: self._resampling.arrays])
+        return self._factor.apply(pixels, drawn[-1]) if self._factor else pixels
+
+    def _needed_resampling(self) -> Resampling | None:
+        spec = self._spec
+        moved = geometry.moves(spec) or spec.resized_crop or spec.randaugment
+        if self.size == self.stored and not moved:
+            return None
+        low, high = geometry.scales(spec)
+        if spec.resized_crop is not None:
+            low, high = low * spec.resized_crop.area[0], high * spec.resized_crop.area[1]
+        square = (self.stored / self.size) ** 2
+        return Resampling.between(self.stored, self.size, (low * square, high * square))
+
+    def _maps(self, uniforms: Uniforms, choices: randaugment.Choices | None) -> NDArray[np.float64]:
+        """From pixels of the result to pixels of the image: crop * geometry * RandAugment.
+
+        What geometry moves into the picture from beyond a crop's edge is what the image has there.
+        """
+        spec = self._spec
+        numbers = uniforms(Stream.GEOMETRY_AND_BRIGHTNESS, geometry.NUMBERS)
+        maps = geometry.geometry_maps(spec, numbers, self.size)
+        if choices is not None and spec.randaugment is not None:
+            magnitude = spec.randaugment.magnitude
+            maps = maps @ randaugment.operation_maps(choices, magnitude, self.size)
+        parts = resized_crop.whole_image(len(maps))
+        if spec.resized_crop is not None:
+            numbers = uniforms(Stream.RESIZED_CROP, resized_crop.NUMBERS)
+            parts = resized_crop.crop_parts(spec.resized_crop, numbers)
+        return resized_crop.crop_maps(parts, self.stored, self.size) @ maps
 
 
-def brightness_factors(
-    spec: AugmentationSpec, uniforms: NDArray[np.float64]
-) -> NDArray[np.float32]:
-    """What each image's pixels are multiplied with, before they are cut off at 255.
-
-    Args:
-        spec: Has the range of factors.
-        uniforms: Shape (n, `RANDOM_NUMBERS`), in [0, 1).
-
-    Returns:
-        Shape (n,); ones where the spec leaves brightness alone.
-    """
-    low, high = spec.brightness or (1.0, 1.0)
-    return (low + (high - low) * uniforms[:, 7]).astype(np.float32)
+def _changes(spec: AugmentationSpec, size: int) -> Iterator[Change]:
+    """What is done to pixels after resampling and brightness, in its order."""
+    jitter = spec.color_jitter
+    if jitter is not None and (jitter.brightness or jitter.contrast or jitter.saturation):
+        yield JitterChange(jitter)
+    if jitter is not None and jitter.hue:
+        yield HueChange(jitter.hue)
+    if spec.erasing is not None:
+        yield ErasingChange(spec.erasing, size)
 
 
-def augment(images: Any, matrices: Any, factors: Any, spec: AugmentationSpec) -> tf.Tensor:
-    """Warp and brighten a batch with TensorFlow, in one bilinear resampling.
-
-    Meant to be compiled by XLA, which makes one pass over memory of it: at 256 pixels three to four
-    times as fast as TensorFlow's kernel for projective maps, to the same result.
-
-    Beyond its edges an image goes on with its nearest pixel. `ImageDataGenerator` rounds down to
-    whole grey levels twice on its way through brightness; here nothing is rounded.
-
-    Args:
-        images: Shape (n, size, size, 3), uint8; size is static.
-        matrices: Shape (n, 8), from `transforms`.
-        factors: Shape (n,), from `brightness_factors`.
-        spec: Tells which of the two are needed at all.
-
-    Returns:
-        Shape (n, size, size, 3), float32, 0 to 255.
-    """
+def _changed(change: Change, pixels: Any, drawn: Any) -> Any:
     import tensorflow as tf
 
-    pixels = _resample(images, matrices) if warps(spec) else tf.cast(images, tf.float32)
-    if spec.brightness is not None:
-        pixels = tf.minimum(pixels * factors[:, None, None, None], 255.0)
-    return pixels
-
-
-def _resample(images: Any, matrices: Any) -> tf.Tensor:
-    """Read each output pixel between the four input pixels around the place the map gives."""
-    import tensorflow as tf
-
-    size = images.shape[1]
-    line = tf.range(size, dtype=tf.float32)
-    columns, rows = line[None, None, :], line[None, :, None]
-    terms = matrices[:, :, None, None]
-    last = tf.constant(size - 1, tf.float32)
-    x = tf.clip_by_value(terms[:, 0] * columns + terms[:, 1] * rows + terms[:, 2], 0.0, last)
-    y = tf.clip_by_value(terms[:, 3] * columns + terms[:, 4] * rows + terms[:, 5], 0.0, last)
-    left, top = tf.floor(x), tf.floor(y)
-    right, bottom = tf.minimum(left + 1, last), tf.minimum(top + 1, last)
-    flat = tf.reshape(images, (-1, size * size, 3))
-
-    def at(row: Any, column: Any) -> Any:
-        index = tf.cast(row, tf.int32) * size + tf.cast(column, tf.int32)
-        chosen = tf.gather(flat, tf.reshape(index, (-1, size * size)), batch_dims=1)
-        return tf.cast(tf.reshape(chosen, (-1, size, size, 3)), tf.float32)
-
-    across, down = (x - left)[..., None], (y - top)[..., None]
-    upper = at(top, left) * (1 - across) + at(top, right) * across
-    lower = at(bottom, left) * (1 - across) + at(bottom, right) * across
-    return upper * (1 - down) + lower * down
-
-
-def _matrices(
-    a: NDArray[np.float64], b: NDArray[np.float64], c: NDArray[np.float64], d: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Stack [[a, b], [c, d]]: four of shape (n,) to (n, 2, 2)."""
-    return np.stack([a, b, c, d], axis=1).reshape(-1, 2, 2)
+    return change.apply(tf.cast(pixels, tf.float32), drawn)

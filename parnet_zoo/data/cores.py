@@ -1,6 +1,6 @@
 """How many threads to work with."""
 
-import os
+from parnet_zoo.usable_cores import usable_cores
 
 _MOST = 16
 """Each holds batches in memory, and no network is fed faster by more."""
@@ -8,8 +8,4 @@ _MOST = 16
 
 def worker_count() -> int:
     """Threads that decode and augment: one for each core this process may use, 2 to 16."""
-    if hasattr(os, "sched_getaffinity"):
-        cores = len(os.sched_getaffinity(0))
-    else:
-        cores = os.cpu_count() or 1
-    return min(max(cores, 2), _MOST)
+    return min(max(usable_cores(), 2), _MOST)

@@ -1,13 +1,15 @@
-"""The images of one split folder, class by class."""
+"""The images of one folder, class by class."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 from parnet_zoo.data.escaped import escaped
+from parnet_zoo.data.image_file import ImageFile
 from parnet_zoo.errors import DataError
 
 _JPEG = (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".jp2", ".j2k")
@@ -15,30 +17,38 @@ IMAGE_SUFFIXES = (*_JPEG, ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 """Suffixes of image files, lower case. Case does not matter."""
 
 
-@dataclass(frozen=True)
+def is_image(name: str) -> bool:
+    """Whether a file is one of an image by its suffix."""
+    return name.lower().endswith(IMAGE_SUFFIXES)
+
+
+@dataclass(frozen=True, slots=True)
 class FoundImage:
-    """One image file.
+    """One image.
 
     Attributes:
-        path: Where it is: the root as it was given, and the relative path.
+        path: Where it is: a path that begins with the root as it was given, or an archive's member.
         relative: Path below the root, with forward slashes: its name in digests and seeded choices,
-            so that moving the root changes nothing.
+            so that moving the root, or packing it into an archive, changes nothing.
         size: Bytes.
     """
 
-    path: Path
+    path: ImageFile
     relative: str
     size: int
 
 
+Classes: TypeAlias = Mapping[str, Sequence[FoundImage]]
+"""The images of each class, by name."""
+
+
 @dataclass
 class Listing:
-    """What one split folder holds.
+    """What is in one split, or in a data set that comes without splits.
 
     Attributes:
-        folder: The split folder.
-        classes: Images of each class folder, in the order of their relative paths; class names
-            sorted.
+        folder: Where it is, for messages.
+        classes: Images of each class, in the order of their relative paths; class names sorted.
         ignored: Files that are hidden, have another suffix or are no regular file, and hidden
             folders.
     """
@@ -47,9 +57,16 @@ class Listing:
     classes: dict[str, list[FoundImage]] = field(default_factory=dict)
     ignored: list[Path] = field(default_factory=list)
 
+    def __str__(self) -> str:
+        return escaped(self.folder)
+
+    def place(self, name: str) -> str:
+        """Where the images of a class are, for messages."""
+        return escaped(self.folder / name)
+
 
 def list_images(root: Path, split: str) -> Listing:
-    """List `root/split/CLASS/**`.
+    """List `root/split/CLASS/**`, or `root/CLASS/**`.
 
     Folders inside a class folder belong to that class. Symbolic links are followed, each folder
     once a class, so a link that leads back up ends there. The result does not depend on the order
@@ -57,7 +74,7 @@ def list_images(root: Path, split: str) -> Listing:
 
     Args:
         root: The folder of the data set.
-        split: Name of a folder in it, such as "train".
+        split: Name of a folder in it, such as "train"; "" for the root itself.
 
     Returns:
         Every class folder, also empty ones.
@@ -66,7 +83,7 @@ def list_images(root: Path, split: str) -> Listing:
         DataError: A folder cannot be listed.
     """
     listing = Listing(root / split)
-    for entry in _entries(listing.folder):
+    for entry in entries(listing.folder):
         if entry.name.startswith(".") or not _is_directory(entry):
             listing.ignored.append(Path(entry.path))
             continue
@@ -83,23 +100,27 @@ def _walk(
     if (status.st_dev, status.st_ino) in seen:
         return
     seen.add((status.st_dev, status.st_ino))
-    for entry in _entries(folder):
+    for entry in entries(folder):
         path = Path(entry.path)
         if entry.name.startswith("."):
             ignored.append(path)
         elif _is_directory(entry):
             yield from _walk(root, path, ignored, seen)
-        elif path.suffix.lower() in IMAGE_SUFFIXES and path.is_file():
+        elif is_image(entry.name) and path.is_file():
             yield FoundImage(path, path.relative_to(root).as_posix(), entry.stat().st_size)
         else:
             ignored.append(path)
 
 
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    """The entries of a folder, sorted by name."""
+def entries(folder: Path) -> list[os.DirEntry[str]]:
+    """The entries of a folder, sorted by name.
+
+    Raises:
+        DataError: It cannot be listed.
+    """
     try:
-        with os.scandir(folder) as entries:
-            return sorted(entries, key=lambda entry: entry.name)
+        with os.scandir(folder) as found:
+            return sorted(found, key=lambda entry: entry.name)
     except OSError as error:
         raise DataError(
             f"the folder {escaped(folder)} cannot be listed: {error.strerror}"

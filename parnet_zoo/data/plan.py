@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 _KEPT_EPOCHS = 2
 """Prefetching works on the end of one epoch and the start of the next at the same time."""
+_ORDER = 0
+"""The stream that the order is drawn from."""
 
 
 class BatchPlan:
@@ -23,17 +26,10 @@ class BatchPlan:
         usable: Numbers of those that can be read; the others are left out of the order.
         batch_size: Images a batch.
         seed: At least 0.
-        random_numbers: Uniform numbers that each image gets.
     """
 
     def __init__(
-        self,
-        images: int,
-        usable: NDArray[np.int64],
-        *,
-        batch_size: int,
-        seed: int,
-        random_numbers: int,
+        self, images: int, usable: NDArray[np.int64], *, batch_size: int, seed: int
     ) -> None:
         self.steps_per_epoch = -(-len(usable) // batch_size)
         self._images = images
@@ -41,8 +37,7 @@ class BatchPlan:
         self._usable[usable] = True
         self._batch_size = batch_size
         self._seed = seed
-        self._random_numbers = random_numbers
-        self._epochs: dict[int, tuple[NDArray[np.int64], NDArray[np.float64]]] = {}
+        self._epochs: dict[int, _Epoch] = {}
         self._lock = threading.Lock()
 
     def batch(self, step: int) -> NDArray[np.int64]:
@@ -59,28 +54,53 @@ class BatchPlan:
         order, start, stop = self._place(step)
         return np.concatenate([order[stop:], order[:start]])
 
-    def uniforms(self, step: int, indices: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Random numbers of images in the epoch of a step, shape (n, random_numbers), in [0, 1)."""
-        _, table = self._epoch(step // self.steps_per_epoch)
-        return table[indices]
+    def uniforms(
+        self, step: int, indices: NDArray[np.int64], *, stream: int, count: int
+    ) -> NDArray[np.float64]:
+        """Random numbers of images in the epoch of a step.
+
+        Args:
+            step: Says which epoch.
+            indices: Numbers of the images, shape (n,).
+            stream: From 1; each is independent of the others, so that what is drawn for one purpose
+                stays as it is when another one comes or goes.
+            count: Numbers an image, always the same for a stream.
+
+        Returns:
+            Shape (n, count), in [0, 1).
+        """
+        epoch = self._epoch(step)
+        with self._lock:
+            if stream not in epoch.tables:
+                generator = self._generator(epoch.number, stream)
+                epoch.tables[stream] = generator.random((self._images, count))
+            return epoch.tables[stream][indices]
 
     def _place(self, step: int) -> tuple[NDArray[np.int64], int, int]:
-        order, _ = self._epoch(step // self.steps_per_epoch)
+        order = self._epoch(step).order
         start = step % self.steps_per_epoch * self._batch_size
         return order, start, min(start + self._batch_size, len(order))
 
-    def _epoch(self, epoch: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    def _epoch(self, step: int) -> _Epoch:
+        number = step // self.steps_per_epoch
         with self._lock:
-            if epoch not in self._epochs:
-                self._epochs[epoch] = self._draw(epoch)
+            if number not in self._epochs:
+                order = self._generator(number, _ORDER).permutation(self._images)
+                self._epochs[number] = _Epoch(number, order[self._usable[order]])
                 for old in list(self._epochs)[:-_KEPT_EPOCHS]:
                     del self._epochs[old]
-            return self._epochs[epoch]
+            return self._epochs[number]
 
-    def _draw(self, epoch: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        shuffle, table = (
-            np.random.Generator(np.random.Philox(np.random.SeedSequence([self._seed, epoch, use])))
-            for use in range(2)
+    def _generator(self, epoch: int, stream: int) -> np.random.Generator:
+        return np.random.Generator(
+            np.random.Philox(np.random.SeedSequence([self._seed, epoch, stream]))
         )
-        order = shuffle.permutation(self._images)
-        return order[self._usable[order]], table.random((self._images, self._random_numbers))
+
+
+@dataclass(frozen=True)
+class _Epoch:
+    """The order of an epoch, and the random numbers of its images by stream, as they are needed."""
+
+    number: int
+    order: NDArray[np.int64]
+    tables: dict[int, NDArray[np.float64]] = field(default_factory=dict)

@@ -2,39 +2,32 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from parnet_zoo.data.cores import worker_count
 from parnet_zoo.data.escaped import escaped
-from parnet_zoo.errors import DataError
-from parnet_zoo.machine_memory import machine_memory
+from parnet_zoo.data.image_file import ImageFile, encoded
+from parnet_zoo.data.pixel_cache import Cache, open_cache
 
-MEMORY_LIMIT = 1_500_000_000
-"""Bytes of decoded pixels that cache "auto" keeps in memory at most, and never more than half of
-what the machine has free. 10,000 images of 224 pixels are 1.5e9 bytes, of 64 pixels 0.12e9."""
-DISK_RESERVE = 2_000_000_000
-"""Bytes of the disk that the cache leaves free."""
 _CHUNK = 32
 
-Cache = Literal["auto", "memory", "disk", "none"]
+__all__ = ["Cache", "ImageStore", "Unreadable"]
 
 
 @dataclass(frozen=True)
 class Unreadable:
     """An image file that could not be decoded, and why, in one sentence."""
 
-    path: Path
+    path: ImageFile
     reason: str
 
 
@@ -46,31 +39,41 @@ class ImageStore:
     of its datasets.
 
     Args:
-        paths: The files. An image is known by its position here.
-        decode: Gives a file's pixels, shape (size, size, 3), uint8, RGB, the same each time;
-            raises for a file that is no image. It runs in several threads.
+        paths: The files, which may be members of an archive. An image is known by its position
+            here.
+        decode: Gives a file's pixels, shape (size, size, 3), uint8, RGB, the same each time, from
+            its path or, for a member of an archive, from its bytes; raises for what is no image. It
+            runs in several threads.
         size: Height and width in pixels.
-        cache: Where decoded pixels stay (images x size x size x 3 bytes). "auto": in memory up to
-            `MEMORY_LIMIT`, else on disk where there is room, else nowhere.
-        directory: Where the file of the disk cache goes. It has no name there, so it is gone with
-            the process however that ends.
+        cache: Where decoded pixels stay; see `open_cache`.
+        directory: Where the file of the disk cache goes.
+        limit: Bytes that the cache takes at most; see `open_cache`.
+        share: The part of `limit`, or of what "auto" takes of the memory without one, that this
+            store may have, where several stores of one run share it.
+
+    Attributes:
+        cache: As it was given; after `prepare`, what "auto" became.
+        cached: After `prepare`, how many images are cached: the first ones.
     """
 
     def __init__(
         self,
-        paths: Sequence[Path],
+        paths: Sequence[ImageFile],
         *,
-        decode: Callable[[Path], NDArray[np.uint8]],
+        decode: Callable[[Path | bytes], NDArray[np.uint8]],
         size: int,
         cache: Cache,
         directory: Path,
+        limit: float | None = None,
+        share: float = 1.0,
     ) -> None:
         self.paths = tuple(paths)
         self.size = size
         self.cache = cache
+        self.cached = 0
+        self._open_cache = partial(open_cache, cache, directory, limit=limit, share=share)
         self._decode = decode
-        self._directory = directory
-        self._pixels: NDArray[np.uint8] | None = None
+        self._pixels = np.zeros((0, size, size, 3), np.uint8)
         self._prepared = False
         self._failures: dict[int, Unreadable] = {}
         self._lock = threading.Lock()
@@ -89,7 +92,7 @@ class ImageStore:
     def close(self) -> None:
         """Drop the cache; no batch can be had afterwards. May be called twice."""
         self._prepared = False
-        self._pixels = None
+        self._drop()
         self._pool.shutdown(cancel_futures=True)
 
     @property
@@ -107,7 +110,7 @@ class ImageStore:
         """Decode every file once: into the cache, and to find those that cannot be read.
 
         It does so with cache "none" too: bad files are better named before a training than in it.
-        Afterwards the attribute `cache` says what "auto" became.
+        Afterwards the attributes `cache` and `cached` say what "auto" became, and for how many.
 
         Args:
             progress: Called now and then, in the calling thread, with images done and images in
@@ -121,7 +124,9 @@ class ImageStore:
         """
         if not self._prepared:
             self._failures.clear()
-            self._reserve()
+            self._drop()
+            self.cache, self._pixels = self._open_cache((len(self), *self._pixels.shape[1:]))
+            self.cached = len(self._pixels)
             self._decode_all(progress or (lambda _done, _total: None))
             self._ok[list(self._failures)] = False
             self._prepared = True
@@ -137,24 +142,33 @@ class ImageStore:
             Pixels, shape (n, size, size, 3), uint8, and a mask, shape (n,): False where the file
             could not be decoded; its pixels are zero.
         """
-        cached = self._pixels
+        cache = self._pixels
         if not self._prepared:
             raise RuntimeError("batch() works between prepare() and close()")
-        if cached is not None:
-            return cached[indices], self._ok[indices]
+        if len(cache) == len(self):
+            return cache[indices], self._ok[indices]
+        held = indices < len(cache)
         pixels = np.zeros((len(indices), self.size, self.size, 3), np.uint8)
-        targets = zip(pixels, indices.tolist(), strict=True)
-        ok = list(self._pool.map(lambda pair: self._decode_into(*pair), targets))
-        return pixels, np.asarray(ok, dtype=np.bool_)
+        pixels[held] = cache[indices[held]]
+        ok = self._ok[indices]
+        others = np.flatnonzero(~held)
+        ok[others] = list(
+            self._pool.map(lambda row: self._decode_into(pixels[row], int(indices[row])), others)
+        )
+        return pixels, ok
+
+    def _drop(self) -> None:
+        self._pixels = self._pixels[:0].copy()
+        self.cached = 0
 
     def _decode_all(self, progress: Callable[[int, int], None]) -> None:
         def decode_some(indices: range) -> int:
             for index in indices:
-                row = scratch if self._pixels is None else self._pixels[index]
+                row = cache[index] if index < len(cache) else scratch
                 self._decode_into(row, index)
             return len(indices)
 
-        total, done = len(self), 0
+        total, done, cache = len(self), 0, self._pixels
         # Nobody reads it, so the threads may all write to it.
         scratch = np.empty((self.size, self.size, 3), np.uint8)
         starts = range(0, total, _CHUNK)
@@ -175,7 +189,7 @@ class ImageStore:
         """Decode one file into `row`, or note why that failed."""
         path = self.paths[index]
         try:
-            pixels = self._decode(path)
+            pixels = self._decode(encoded(path))
         except Exception as error:  # whatever a decoder makes of a broken file
             with self._lock:
                 self._failures.setdefault(index, Unreadable(path, _sentence(error)))
@@ -188,49 +202,6 @@ class ImageStore:
         row[:] = pixels
         return True
 
-    def _reserve(self) -> None:
-        """Settle what "auto" means, and get the room."""
-        shape = (len(self), self.size, self.size, 3)
-        needed = int(np.prod(shape, dtype=np.int64))
-        free = machine_memory().available
-        if self.cache == "memory" and needed > free:
-            raise DataError(
-                f"data.cache: {len(self)} images of {self.size} pixels take {_gb(needed)} in"
-                f' memory and {_gb(free)} are free; use "disk" or "auto"'
-            )
-        if self.cache == "auto" and needed <= min(MEMORY_LIMIT, free // 2):
-            self.cache = "memory"
-        if self.cache == "memory":
-            self._pixels = np.zeros(shape, np.uint8)
-        elif self.cache in ("auto", "disk"):
-            self._reserve_disk(shape, needed)
-
-    def _reserve_disk(self, shape: tuple[int, ...], needed: int) -> None:
-        try:
-            self._pixels = _mapped_file(self._directory, shape, needed)
-        except OSError as error:
-            if self.cache == "disk":
-                raise DataError(
-                    f"data.cache: {len(self)} images of {self.size} pixels take {_gb(needed)} in"
-                    f" {self._directory}: {error.strerror}; make room there, or use a smaller"
-                    ' resolution or "none"'
-                ) from error
-        self.cache = "none" if self._pixels is None else "disk"
-
-
-def _mapped_file(directory: Path, shape: tuple[int, ...], needed: int) -> NDArray[np.uint8]:
-    """An array in a nameless file; raises OSError where the disk has no room for it."""
-    directory.mkdir(parents=True, exist_ok=True)
-    if shutil.disk_usage(directory).free < needed + DISK_RESERVE:
-        raise OSError(0, f"fewer than {_gb(needed + DISK_RESERVE)} are free on that disk")
-    with tempfile.TemporaryFile(dir=directory) as file:
-        # A full disk must be an error now: met later, through the map, it would kill the process.
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(file.fileno(), 0, max(needed, 1))
-        # np.memmap wants a size above zero.
-        array: NDArray[np.uint8] = np.memmap(file, np.uint8, "r+", shape=(max(needed, 1),))
-        return array[:needed].reshape(shape).view(np.ndarray)
-
 
 def _sentence(error: Exception) -> str:
     """The first line of an error's message, or its kind where it has none."""
@@ -238,7 +209,3 @@ def _sentence(error: Exception) -> str:
         return error.strerror
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
-
-
-def _gb(count: int) -> str:
-    return f"{count / 1e9:.1f} GB"

@@ -7,7 +7,8 @@ from typing import Any
 
 import keras
 
-from parnet_zoo.networks.stages import HEAD, stages_matching
+from parnet_zoo.networks.stage_layers import layers_by_stage
+from parnet_zoo.networks.stages import stages_matching
 from registry import SpecError
 
 
@@ -31,7 +32,9 @@ def freeze(model: Any, stages: str | Sequence[str], *, statistics: bool = True) 
         SpecError: There is no such stage, the network has none, or nothing would be left to train.
     """
     words = (stages,) if isinstance(stages, str) else tuple(stages)
-    layers = _layers_by_stage(model)
+    layers = layers_by_stage(model)
+    if not layers:
+        raise SpecError(f"{model.name} has no named stages, so none of them can be frozen")
     found = {stage for word in words for stage in stages_matching(word, layers, model.name)}
     chosen = tuple(stage for stage in layers if stage in found)
     frozen = {id(layer) for stage in chosen for layer in layers[stage]}
@@ -45,18 +48,6 @@ def freeze(model: Any, stages: str | Sequence[str], *, statistics: bool = True) 
         for layer in layers[stage]:
             _freeze(layer, statistics=statistics)
     return chosen
-
-
-def _layers_by_stage(model: Any) -> dict[str, list[Any]]:
-    """Layers with weights of each stage; their names begin with the stage's."""
-    if not getattr(model, "stage_outputs", None):
-        raise SpecError(f"{model.name} has no named stages, so none of them can be frozen")
-    layers: dict[str, list[Any]] = {stage: [] for stage in (*model.stage_outputs, HEAD)}
-    for layer in model.layers:
-        owners = [stage for stage in layers if layer.name.startswith(f"{stage}_")]
-        if owners and layer.weights:
-            layers[max(owners, key=len)].append(layer)
-    return {stage: found for stage, found in layers.items() if found or stage != HEAD}
 
 
 def _freeze(layer: Any, *, statistics: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Iterable
 from typing import Any
 
@@ -62,7 +63,8 @@ def _rule_findings(data: dict[str, Any], wrong: set[FieldPath]) -> list[Finding]
 
 
 def _reset(data: Any, path: FieldPath) -> None:
-    field = tuple(part for part in path if isinstance(part, str))
+    # Of a list with a wrong item nothing can be said; it has its default as a whole.
+    field = tuple(itertools.takewhile(lambda part: isinstance(part, str), path))
     *sections, last = field
     for key in sections:
         data = data.get(key) if isinstance(data, dict) else None

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import yaml
 
+from parnet_zoo.recipe.environment import MARK, Unresolved, is_reference, resolved
 from parnet_zoo.recipe.errors import Problem, RecipeError
-from parnet_zoo.recipe.scalars import Scalar, resolve_scalar
+from parnet_zoo.recipe.scalars import resolve_scalar
 from parnet_zoo.recipe.source_file import position
 from registry.field_path import FieldPath, dotted
 
@@ -21,6 +22,11 @@ LONGEST_TAG = 40
 Position = tuple[int, int]
 """Line and column, both from 1."""
 
+_VARIABLE_IN_FLOW = (
+    "between brackets, ${NAME} needs quotes, which make it a text; for any other value, write the"
+    " list or section on lines of its own"
+)
+_BLOCKS = frozenset({"|", ">"})
 _BROKEN = object()  # stands for a value that was reported already
 
 
@@ -30,7 +36,8 @@ class Document:
 
     Attributes:
         name: What messages call the text.
-        data: Mappings, lists, and scalars by YAML 1.2's core schema; None for an empty text.
+        data: Mappings, lists, and scalars by YAML 1.2's core schema; None for an empty text. An
+            `Unresolved` stands where an environment variable cannot be had.
         keys: Position of the key of every mapping entry.
         values: Position of every value, the whole text's under `()`.
         problems: Mistakes that the text's form has: keys given twice, aliases, tags.
@@ -59,12 +66,14 @@ class Document:
         return self.keys.get(path) or self.position(path)
 
 
-def parse_document(text: str, name: str) -> Document:
+def parse_document(text: str, name: str, environment: Mapping[str, str] | None = None) -> Document:
     """Read a YAML text without building any object but dicts, lists, strings and numbers.
 
     Args:
         text: YAML, one document.
         name: What messages call it.
+        environment: Variables that plain and quoted scalars can name, as `${NAME}`; by default they
+            name none, and are taken as they stand.
 
     Raises:
         RecipeError: The text is not YAML, is nested too deeply, or has more than one document.
@@ -76,22 +85,47 @@ def parse_document(text: str, name: str) -> Document:
         message = f"character U+{ord(text[error.position]):04X} is not allowed in YAML"
         raise RecipeError([Problem(line, column, name, "", message)]) from None
     try:
-        return _Reader(name, loader).read()
+        return _Reader(name, loader, environment).read()
     except yaml.MarkedYAMLError as error:
         what = " ".join(part for part in (error.problem, error.context) if part)
         mark = error.problem_mark or loader.get_mark()
+        if environment is not None and _is_at_variable(text, mark):
+            what = _VARIABLE_IN_FLOW
     except (ValueError, OverflowError):
         # PyYAML lets chr() and int() fail on "\\UFFFFFFFF" and on a version of 5,000 digits.
         what, mark = "a number is too large", loader.get_mark()
     raise RecipeError([_syntax_problem(name, what, _place(mark))])
 
 
+def parse_value(text: str, name: str) -> Any:
+    """A value that stands alone: lists, sections and quotes as in YAML, the rest one scalar.
+
+    So `a: b # c` is a text.
+
+    Args:
+        text: Without spaces around it.
+        name: What messages call it.
+
+    Raises:
+        RecipeError: It is not YAML, or has aliases, tags, or keys given twice.
+    """
+    if text[:1] not in {"[", "{", '"', "'"}:
+        return resolve_scalar(text)
+    document = parse_document(text, name)
+    if document.problems:
+        raise RecipeError(document.problems)
+    return document.data
+
+
 class _Reader:
     """Turns PyYAML's events, which come one by one, into a `Document`."""
 
-    def __init__(self, name: str, loader: yaml.SafeLoader) -> None:
+    def __init__(
+        self, name: str, loader: yaml.SafeLoader, environment: Mapping[str, str] | None
+    ) -> None:
         self._next: Callable[[], yaml.Event] = loader.get_event
         self._document = Document(name)
+        self._environment = environment
 
     def read(self) -> Document:
         self._next()  # start of the stream
@@ -121,7 +155,15 @@ class _Reader:
             return self._mapping(path)
         if isinstance(event, yaml.SequenceStartEvent):
             return self._sequence(path)
-        return _scalar(event)
+        return self._scalar(event)
+
+    def _scalar(self, event: Any) -> Any:
+        """A scalar event's value; PyYAML's stubs have no attributes for it."""
+        plain, _ = event.implicit
+        text = str(event.value)
+        if self._environment is not None and MARK in text and event.style not in _BLOCKS:
+            return _from_environment(text, self._environment, plain=plain)
+        return resolve_scalar(text) if plain else text
 
     def _sequence(self, path: FieldPath) -> Any:
         items: list[Any] = []
@@ -175,10 +217,20 @@ class _Reader:
         return RecipeError(self._document.problems)
 
 
-def _scalar(event: Any) -> Scalar:
-    """A scalar event's value; PyYAML's stubs have no attributes for it."""
-    plain, _ = event.implicit
-    return resolve_scalar(event.value) if plain else str(event.value)
+def _from_environment(text: str, environment: Mapping[str, str], *, plain: bool) -> Any:
+    """The value as if it stood there in the file; in quotes it is always a text."""
+    value = resolved(text, environment)
+    if isinstance(value, Unresolved) or not plain:
+        return value
+    if not is_reference(text):
+        return resolve_scalar(value)
+    try:
+        return parse_value(value.strip(), text)
+    except RecipeError:
+        # The value itself is not shown: it may be a secret.
+        return Unresolved(
+            f"what {text} stands for is no value in YAML; put {text} in quotes to take it as a text"
+        )
 
 
 class _Mark(Protocol):
@@ -190,6 +242,12 @@ class _Mark(Protocol):
 
 def _place(mark: _Mark | None) -> Position:
     return (mark.line + 1, mark.column + 1) if mark else (1, 1)
+
+
+def _is_at_variable(text: str, mark: _Mark) -> bool:
+    """Whether the parser stumbled over a `${` between brackets."""
+    line = text.splitlines()[mark.line : mark.line + 1]
+    return bool(line) and line[0][max(0, mark.column - 1) :].startswith(MARK)
 
 
 def _short(tag: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from parnet_zoo.errors import UsageError
 
@@ -34,17 +35,41 @@ class Problem:
         place = f"{self.source}:{self.line}:{self.column}" if self.line else self.source
         return f"{place} {self.field}: {self.message}" if self.field else f"{place}: {self.message}"
 
+    def as_json(self) -> dict[str, Any]:
+        """Plain data for programs.
+
+        Returns:
+            `file` (the file, or what stands in its place, such as `--set`), `line` and `column`
+            (null where there is none), `field` (null where the whole file is meant) and `message`.
+        """
+        return {
+            "file": self.source,
+            "line": self.line or None,
+            "column": self.column or None,
+            "field": self.field or None,
+            "message": self.message,
+        }
+
 
 class RecipeError(UsageError):
     """A recipe cannot be used; the message has one line for each mistake.
 
     Attributes:
-        problems: The mistakes: those of the file from top to bottom, after those of overrides.
+        problems: The mistakes: those of each file from top to bottom, after those of overrides.
     """
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(sorted(dict.fromkeys(problems)))
+        self.problems = tuple(sorted(dict.fromkeys(problems), key=_place))
         lines = [str(problem) for problem in self.problems[:MOST_SHOWN]]
         if len(self.problems) > MOST_SHOWN:
             lines.append(f"... and {len(self.problems) - MOST_SHOWN} more mistakes")
         super().__init__("\n".join(lines))
+
+    def as_json(self) -> dict[str, Any]:
+        """Every mistake for programs, under the key `errors`."""
+        return {"errors": [problem.as_json() for problem in self.problems]}
+
+
+def _place(problem: Problem) -> tuple[object, ...]:
+    """What comes first: overrides, then file by file, each from top to bottom."""
+    return bool(problem.line), problem.source, problem

@@ -12,22 +12,26 @@ NEAR_ENOUGH = 0.5
 """difflib's ratio above which a name counts as a misspelling of another."""
 
 
-def find_recipe(path_or_name: str | Path) -> tuple[Path, str]:
+def find_recipe(path_or_name: str | Path, folder: Path | None = None) -> tuple[Path, str]:
     """The file of a recipe, and what messages call it.
 
     A bare name such as `dogcat` is a shipped recipe if there is one; anything else is a file if
     there is one; then `dogcat.yaml` and `recipes/dogcat.yaml` are the shipped recipe again.
 
+    Args:
+        path_or_name: As the user wrote it.
+        folder: Where a relative path starts; the current folder by default.
+
     Raises:
         RecipeError: Neither; the message has the nearest shipped names, and all of them.
     """
     text = os.fspath(path_or_name)
-    path = Path(text)
+    path = Path(text) if folder is None else folder / text
     name, shipped = shipped_name(text), shipped_recipes()
     if name in shipped and (text == name or not _exists(path)):
         return shipped[name], shown_path(from_here(shipped[name]))
     if name is None or _exists(path):
-        return path, shown_path(text)
+        return path, shown_path(text if folder is None else from_here(path))
     near = difflib.get_close_matches(name.lower(), shipped, n=1, cutoff=NEAR_ENOUGH)
     hint = f"did you mean {near[0]}? " if near else ""
     message = (

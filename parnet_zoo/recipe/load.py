@@ -1,28 +1,25 @@
-"""A recipe from a file, with overrides, checked as a whole."""
+"""A recipe from a file, with what it extends and overrides, checked as a whole."""
 
 from __future__ import annotations
 
-import copy
-import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from parnet_zoo.recipe.check import check
-from parnet_zoo.recipe.document import Document, parse_document
 from parnet_zoo.recipe.errors import Problem, RecipeError
-from parnet_zoo.recipe.fields import required_keys
-from parnet_zoo.recipe.find import find_recipe
 from parnet_zoo.recipe.inline_spec import InlinedSpec, inline_spec
+from parnet_zoo.recipe.layers import Layers, read_layers
+from parnet_zoo.recipe.merge import Merged, merge
+from parnet_zoo.recipe.origins import Origins
 from parnet_zoo.recipe.overrides import Override, apply, parse_overrides
 from parnet_zoo.recipe.schema.backbone import SPEC
 from parnet_zoo.recipe.schema.findings import Finding
 from parnet_zoo.recipe.schema.recipe import Recipe
-from parnet_zoo.recipe.source_file import read_source
-from parnet_zoo.recipe.spec_document import is_spec, spec_problem
-from registry.english import found
-from registry.field_path import FieldPath, dotted
+from parnet_zoo.recipe.unresolved import take_unresolved
+from registry.explain import MISSING
+from registry.field_path import FieldPath
 
 
 @dataclass(frozen=True)
@@ -32,11 +29,13 @@ class LoadedRecipe:
     Attributes:
         recipe: The recipe with all overrides in it.
         path: The file it was read from.
+        files: That file, the one that it extends, and so on.
     """
 
     recipe: Recipe
     path: Path
-    _origins: _Origins = field(repr=False, compare=False)
+    files: tuple[Path, ...]
+    _origins: Origins = field(repr=False, compare=False)
 
     def where(self, name: str) -> str:
         """Where a field's value comes from, for messages about it that only show later.
@@ -58,11 +57,15 @@ class LoadedRecipe:
         """
         return self._origins.problem(Finding(tuple(name.split(".")), message))
 
+    def error(self, findings: Iterable[Finding]) -> RecipeError:
+        """The error for mistakes that only show later, such as those of `data_findings`."""
+        return RecipeError(self._origins.problem(finding) for finding in findings)
+
 
 def load_recipe(
     path_or_name: str | Path, overrides: Sequence[str] = (), **changes: Any
 ) -> LoadedRecipe:
-    """Read a recipe, change it and check all of it.
+    """Read a recipe and what it extends, change it and check all of it.
 
     Args:
         path_or_name: A YAML file, or the name of a shipped recipe such as `dogcat`.
@@ -75,84 +78,93 @@ def load_recipe(
             `batch_size`, as with flags of the command line.
 
     Raises:
-        RecipeError: The file cannot be read, or the recipe is wrong: one line for each mistake.
+        RecipeError: A file cannot be read, or the recipe is wrong: one line for each mistake.
     """
-    path, shown = find_recipe(path_or_name)
-    document = parse_document(read_source(path, shown), shown)
+    layers = read_layers(path_or_name)
     settings = [overrides] if isinstance(overrides, str) else list(overrides)
     known, problems = parse_overrides(settings, changes)
-    data, spec = _with_overrides(document, known, problems, path.parent)
-    labels = {override.path: override.label for override in known if not override.implied}
-    origins = _Origins(document, labels, spec.document)
-    result = check(data, document.broken | spec.broken)
-    if isinstance(result, list):
-        problems += [origins.problem(finding) for finding in result]
-    problems += [*document.problems, *spec.problems]
-    if problems or isinstance(result, list):
-        raise RecipeError(problems)
-    return LoadedRecipe(result, path, origins)
+    draft = _Draft(layers, merge([layer.data for layer in layers.files]), problems)
+    draft.change(known)
+    recipe = draft.checked()
+    files = tuple(layer.path for layer in layers.files)
+    return LoadedRecipe(recipe, files[0], files, draft.origins)
 
 
-def _with_overrides(
-    document: Document, overrides: list[Override], problems: list[Problem], folder: Path
-) -> tuple[dict[str, Any], InlinedSpec]:
-    """The recipe as it is meant, and the spec file that is in it."""
-    if not isinstance(document.data, dict):
-        if not document.problems:
-            what = "the file is empty" if document.data is None else f"{found(document.data)} found"
-            message = f"{what}; a recipe needs at least the keys {', '.join(required_keys())}"
-            line, column = document.position(())
-            document.problems.append(Problem(line, column, document.name, "", message))
-        raise RecipeError([*problems, *document.problems])
-    if is_spec(document.data):
-        use = f"parnet-zoo train RECIPE --model {shlex.quote(document.name)}"
-        message = f"this is a network's spec, not a recipe; use {use}"
-        raise RecipeError([Problem(*document.position(()), document.name, "", message)])
-    data = copy.deepcopy(document.data)
-    if not any(override.path == SPEC for override in overrides):
-        spec = inline_spec(data, folder, document.position(SPEC), document.name)
-    else:  # the file's own network is not wanted
-        spec = InlinedSpec()
-    for override in overrides:
-        apply(override, data)
-        if override.path == SPEC:
-            spec = inline_spec(data, None, (0, 0), override.label)
-    return data, spec
+class _Draft:
+    """A recipe in the making: its data, and what was found wrong on the way."""
 
+    def __init__(self, layers: Layers, merged: Merged, problems: list[Problem]) -> None:
+        self._layers = layers
+        self._merged = merged
+        self._problems = problems
+        self._spec = InlinedSpec()
+        self._labels: dict[FieldPath, str] = {}
 
-@dataclass(frozen=True)
-class _Origins:
-    """Where the values of a recipe came from."""
+    @property
+    def origins(self) -> Origins:
+        """Where each value came from."""
+        documents = [layer.document for layer in self._layers.files]
+        return Origins(documents, self._merged, self._labels, self._spec.document)
 
-    document: Document
-    overridden: Mapping[FieldPath, str]
-    spec: Document | None
-
-    def problem(self, finding: Finding) -> Problem:
-        """A finding, at the override that caused it or else at its place in its file."""
-        if self.spec is not None and self._in_spec_file(finding.path):
-            return spec_problem(
-                self.spec, finding.path[len(SPEC) :], finding.message, at_key=finding.at_key
+    def change(self, overrides: Sequence[Override]) -> None:
+        """Put the network's spec in the place of its path, and apply overrides in their order."""
+        data = self._merged.data
+        if not any(override.path == SPEC for override in overrides):
+            # Otherwise the files' own network is not wanted.
+            layer = self._layers.files[self._merged.owner(SPEC) or 0]
+            document = layer.document
+            self._spec = inline_spec(
+                data, layer.path.parent, document.position(SPEC), document.name
             )
-        for read in finding.reads or (finding.path,):
-            override = self._override(read)
-            if override is not None:
-                label, path = self.overridden[override], override
-                name, message = dotted(finding.path), finding.message
-                if finding.path[: len(path)] != path:
-                    name, message = dotted(path), f"{name}: {message}"
-                return Problem(0, 0, label, name, message)
-        at = self.document.key_position if finding.at_key else self.document.position
-        line, column = at(finding.path)
-        name = dotted(finding.path)
-        return Problem(line, column, self.document.name, name, finding.message)
+        for override in overrides:
+            try:
+                apply(override, data)
+            except RecipeError as error:
+                self._problems += error.problems
+                continue
+            if not override.implied:
+                self._labels[override.path] = override.label
+            if override.path == SPEC:
+                self._spec = inline_spec(data, None, (0, 0), override.label)
 
-    def _in_spec_file(self, path: FieldPath) -> bool:
-        inside = len(path) > len(SPEC) and path[: len(SPEC)] == SPEC
-        return inside and len(self._override(path) or ()) <= len(SPEC)
+    def checked(self) -> Recipe:
+        """The recipe.
 
-    def _override(self, path: FieldPath) -> FieldPath | None:
-        for end in range(len(path), 0, -1):
-            if path[:end] in self.overridden:
-                return path[:end]
-        return None
+        Raises:
+            RecipeError: With every mistake of all files and overrides.
+        """
+        broken = self._broken_by_form() | self._spec.broken
+        unresolved = take_unresolved(self._merged.data)
+        origins = self.origins
+        for path, message in unresolved.items():
+            self._problems.append(origins.problem(Finding(path, message)))
+            broken.add(path)
+        result = check(self._merged.data, broken)
+        if isinstance(result, list):
+            self._problems += [origins.problem(finding) for finding in self._certain(result)]
+        for layer in self._layers.files:
+            self._problems += layer.document.problems
+        self._problems += [*self._layers.problems, *self._spec.problems]
+        if self._problems or isinstance(result, list):
+            raise RecipeError(self._problems)
+        return result
+
+    def _broken_by_form(self) -> set[FieldPath]:
+        """Fields that are missing because of a mistake in YAML, and that no other file gives."""
+        owners = self._merged.owners
+        return {
+            path
+            for number, layer in enumerate(self._layers.files)
+            for path in layer.document.broken
+            if owners.get(path, number) >= number
+        }
+
+    def _certain(self, findings: list[Finding]) -> list[Finding]:
+        """Without those that a base that cannot be read might have prevented."""
+        if not self._layers.problems:
+            return findings
+        return [
+            finding
+            for finding in findings
+            if not finding.reads and not finding.message.startswith(MISSING)
+        ]

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from parnet_zoo.recipe.document import parse_document
+from parnet_zoo.recipe.document import parse_value
 from parnet_zoo.recipe.errors import Problem, RecipeError
 from parnet_zoo.recipe.fields import field_schema, keys, unknown_key
-from parnet_zoo.recipe.scalars import resolve_scalar
+from parnet_zoo.recipe.file_schema import EXTENDS
 from parnet_zoo.recipe.spec_document import is_spec_file
 from registry.field_path import FieldPath, dotted
 from registry.schema_fields import NEAR_ENOUGH
@@ -30,6 +31,8 @@ SCALING: FieldPath = ("model", "scaling")
 OPTIONAL_FLAGS = frozenset({*SHORTHANDS, "epochs", "batch_size"})
 """Keyword arguments for which None means that the flag was not given."""
 _LONGEST_LABEL = 40
+_INDEX = re.compile(r"[0-9]{1,6}", re.ASCII)
+_ITEM = re.compile(rf"\[({_INDEX.pattern})\]", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,8 @@ def parse_overrides(
     """Read `--set` texts and keyword arguments, the latter last since they win.
 
     Args:
-        settings: Texts such as `optimizer.learning_rate=1e-3` or `model.scaling.channels=[24, 48]`.
+        settings: Texts such as `optimizer.learning_rate=1e-3`, `model.scaling.channels=[24, 48]` or
+            `model.scaling.channels.0=32`.
         changes: Top-level fields by name, and the shorthands `image_size`, `model`, `data` and
             `weights`.
 
@@ -71,7 +75,7 @@ def parse_overrides(
             problems.extend(error.problems)
     for keyword, value in changes.items():
         overrides.extend(_from_keyword(keyword, value))
-    known = [override for override in overrides if field_schema(override.path) is not None]
+    known = [override for override in overrides if _is_known(override.path)]
     problems.extend(_unknown(override) for override in overrides if override not in known)
     return _with_implied(known), problems
 
@@ -93,41 +97,69 @@ def _with_implied(overrides: list[Override]) -> list[Override]:
 
 
 def apply(override: Override, data: dict[str, Any]) -> None:
-    """Set one field in plain data, making the sections that are missing or null."""
-    *sections, last = override.path
-    for key in sections:
-        if data.get(str(key)) is None:
-            data[str(key)] = {}
-        data = data[str(key)]
-        if not isinstance(data, dict):  # the file's own mistake, which is reported as such
+    """Set one field or list item in plain data, making the sections that are missing or null.
+
+    Raises:
+        RecipeError: There is no such item.
+    """
+    path = override.path
+    inside: Any = data
+    for depth, key in enumerate(path[:-1], start=1):
+        value = _get(inside, key)
+        if isinstance(path[depth], int):
+            _check_item(override, path[:depth], value, path[depth])
+        # A text in the place of a section is a mistake, but not where keys are free.
+        elif value is None or not (isinstance(value, dict) or keys(path[:depth])):
+            value = inside[key] = {}
+        if not isinstance(value, dict | list):  # the file's own mistake, which is reported as such
             return
-    old = data.get(str(last))
+        inside = value
+    last = path[-1]
+    old = _get(inside, last)
     if override.value != {} or not isinstance(old, dict):
-        data[str(last)] = override.value
+        inside[last] = override.value
+
+
+def _get(container: Any, key: str | int) -> Any:
+    return container.get(key) if isinstance(container, dict) else container[key]
+
+
+def _check_item(override: Override, path: FieldPath, items: Any, index: str | int) -> None:
+    if isinstance(items, list) and index in range(len(items)):
+        return
+    if isinstance(items, list):
+        message = f"there is no item {index}; {dotted(path)} has {len(items)}, counted from 0"
+    else:
+        message = f"the recipe has no list {dotted(path)} to change an item of; set it as a whole"
+    raise RecipeError([Problem(0, 0, override.label, dotted(override.path), message)])
 
 
 def _from_setting(setting: str) -> Iterator[Override]:
     name, equals, text = setting.partition("=")
-    path = tuple(name.strip().split("."))
+    path = _path(name.strip())
     if not equals or "" in path:
         message = "write it as --set key.path=value, such as --set optimizer.learning_rate=1e-3"
         raise RecipeError([Problem(0, 0, SET, dotted((setting,)), message)])
     yield from _leaves(path, _value(text.strip(), path), SET)
 
 
+def _path(name: str) -> FieldPath:
+    """The field that `a.b`, `a.b.0` or `a.b[0]` means."""
+    path: FieldPath = ()
+    for part in _ITEM.sub(r".\1", name).split("."):
+        # Some keys are numbers too, such as names of classes.
+        is_item = bool(_INDEX.fullmatch(part)) and field_schema((*path, int(part))) is not None
+        path = (*path, int(part) if is_item else part)
+    return path
+
+
 def _value(text: str, path: FieldPath) -> Any:
-    """A scalar as it stands, so that `a: b # c` is a text; lists, sections, quotes as in YAML."""
-    if text[:1] not in {"[", "{", '"', "'"}:
-        return resolve_scalar(text)
     try:
-        document = parse_document(text, SET)
+        return parse_value(text, SET)
     except RecipeError as error:
-        problems = error.problems
-    else:
-        if not document.problems:
-            return document.data
-        problems = tuple(document.problems)
-    raise RecipeError([Problem(0, 0, SET, dotted(path), item.message) for item in problems])
+        raise RecipeError(
+            Problem(0, 0, SET, dotted(path), problem.message) for problem in error.problems
+        ) from error
 
 
 def _from_keyword(keyword: str, value: Any) -> Iterator[Override]:
@@ -163,9 +195,15 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def _is_known(path: FieldPath) -> bool:
+    return path[0] != EXTENDS and field_schema(path) is not None
+
+
 def _unknown(override: Override) -> Problem:
     message = unknown_key(override.path)
-    if override.label != SET and len(override.path) == 1:
+    if override.path[0] == EXTENDS:
+        message = "what a recipe extends only stands in its file; it cannot be set from outside"
+    elif override.label != SET and len(override.path) == 1:
         near = difflib.get_close_matches(
             str(override.path[0]), [*SHORTHANDS, *keys(())], n=1, cutoff=NEAR_ENOUGH
         )

@@ -16,7 +16,7 @@ from registry.field_path import FieldPath, dotted
 
 SUFFIXES = (".yaml", ".yml")
 _OF_SPECS = frozenset({"family", "base"})
-_OF_RECIPES = frozenset({"epochs", "model", "data"})
+_OF_RECIPES = frozenset({"epochs", "model", "data", "extends"})
 
 
 def is_spec_file(name: Any) -> bool:

@@ -30,3 +30,16 @@ _Dumper.add_representer(list, _list)
 def yaml_text(data: dict[str, Any]) -> str:
     """Write nested dicts, lists and scalars as YAML, in the order they have."""
     return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+
+
+def yaml_value(value: Any) -> str:
+    """Write one value on one line, as it would stand after its key."""
+    if isinstance(value, dict):
+        inside = ", ".join(
+            f"{yaml_value(key)}: {yaml_value(inner)}" for key, inner in value.items()
+        )
+        return f"{{{inside}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(yaml_value, value))}]"
+    written = yaml.dump(value, Dumper=_Dumper, allow_unicode=True, width=float("inf"))
+    return written.removesuffix("\n").removesuffix("\n...")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from parnet_zoo.data.image_file import encoded
 from parnet_zoo.errors import ParnetZooError
 from parnet_zoo.serving.load import load
 from parnet_zoo.serving.runtime import Classifier
@@ -55,7 +56,9 @@ def _accuracy(classifier: Classifier, images: Images) -> float:
     right = 0
     for start in range(0, len(readable), BATCH):
         indices = readable[start : start + BATCH]
-        pixels = np.stack([classifier.decode(images.split.paths[index]) for index in indices])
+        pixels = np.stack(
+            [classifier.decode(encoded(images.split.paths[index])) for index in indices]
+        )
         answers = classifier.probabilities(pixels).argmax(axis=-1)
         right += int((answers == images.split.labels[indices]).sum())
     return right / len(readable)

@@ -18,7 +18,9 @@ from parnet_zoo.errors import ParnetZooError
 MAGIC = b"parnet-zoo checkpoint 1\n"
 DIGEST_BYTES = hashlib.sha256().digest_size
 LONGEST_HEADER = 64 * 1024 * 1024
-"""Bytes; the largest networks have names of a few hundred kilobytes, and a long training metrics."""
+"""Bytes; names take a few hundred kilobytes, and the metrics of a long training some more."""
+UNFINISHED = "unfinished-"
+"""How the name of a file begins that is being written."""
 DTYPES = frozenset({"float64", "float32", "float16", "int64", "int32", "uint64", "uint32", "bool"})
 """What variables of a training are made of."""
 
@@ -53,7 +55,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     arrays = {name: np.asarray(array) for name, array in checkpoint.arrays.items()}
     described = [[name, str(a.dtype), list(a.shape)] for name, a in arrays.items()]
     header = json.dumps({"state": checkpoint.state, "arrays": described}, allow_nan=True)
-    unfinished = path.with_name(f"unfinished-{path.name}")
+    unfinished = path.with_name(f"{UNFINISHED}{path.name}")
     try:
         with unfinished.open("wb") as file:
             digest = hashlib.sha256()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from parnet_zoo.errors import ParnetZooError
 from parnet_zoo.training.checkpoint_file import (
+    UNFINISHED,
     Checkpoint,
     DamagedCheckpointError,
     read_checkpoint,
@@ -47,12 +48,13 @@ class CheckpointFolder:
                 f"no checkpoint could be written in {self._folder}: {error.strerror or error};"
                 " the one before it is whole: make room, then resume the run"
             ) from error
-        for old in self._paths()[:-KEPT]:
+        left_by_a_kill = self._folder.glob(f"{UNFINISHED}*")
+        for old in (*self._paths()[:-KEPT], *left_by_a_kill):
             old.unlink(missing_ok=True)
         return path
 
     def latest(self) -> Checkpoint | None:
-        """The last whole checkpoint; None where there is none. Damaged ones after it are removed."""
+        """The last whole checkpoint, None without one; damaged ones after it are removed."""
         self.damaged.clear()
         passed_over: list[Path] = []
         for path in reversed(self._paths()):
@@ -81,4 +83,4 @@ class CheckpointFolder:
     def _paths(self) -> list[Path]:
         if not self._folder.is_dir():
             return []
-        return sorted(p for p in self._folder.glob(_PATTERN) if not p.name.startswith("unfinished"))
+        return sorted(p for p in self._folder.glob(_PATTERN) if not p.name.startswith(UNFINISHED))

@@ -38,6 +38,7 @@ from parnet_zoo.training.tensorboard_log import TensorBoardLog
 from parnet_zoo.training.time_budget import TimeBudget
 from parnet_zoo.training.trainer import DivergedError, Trainer
 from parnet_zoo.training.validation import Validation
+
 BEST = "best.weights.h5"
 """File in the run's directory, and among its artifacts, with the best epoch's weights."""
 

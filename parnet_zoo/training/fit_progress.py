@@ -51,8 +51,8 @@ class FitProgress:
         finish = datetime.now().astimezone() + timedelta(seconds=seconds)
         self._progress.say(
             f"expected finish: {finish:%H:%M:%S}, in {duration(seconds)}"
-            f" ({step_seconds * 1000:.0f} ms a step of {self._batch_size} images; early stopping not"
-            " counted)"
+            f" ({step_seconds * 1000:.0f} ms a step of {self._batch_size} images;"
+            " early stopping not counted)"
         )
 
     def say(self, text: str) -> None:

@@ -56,21 +56,50 @@ def open_images(
 ) -> Images:
     """Decode a split into its cache, and warn of files that cannot be read.
 
+    Training images have the recipe's `data.stored_resolution`, the others the network's. The splits
+    share what the cache may take by their bytes.
+
     Raises:
-        DataError: No validation image can be read, or none of a class that is to be trained.
+        DataError: No validation image can be read, or none of a class that is to be trained; or the
+            cache that the recipe names has no room.
     """
-    size, resize = recipe.spec().resolution, recipe.data.resize
+    size, resize = stored_size(split, recipe), recipe.data.resize
     cache: Cache = recipe.data.cache
+    limit = recipe.data.cache_gb
 
-    def decode(path: Path) -> NDArray[np.uint8]:
-        return decode_image(path, size, resize)
+    def decode(image: Path | bytes) -> NDArray[np.uint8]:
+        return decode_image(image, size, resize)
 
-    store = ImageStore(split.paths, decode=decode, size=size, cache=cache, directory=directory)
+    store = ImageStore(
+        split.paths,
+        decode=decode,
+        size=size,
+        cache=cache,
+        directory=directory,
+        limit=None if limit is None else limit * 1e9,
+        share=_share(split, recipe, folder),
+    )
     with progress.task(f"reading {split.name} images", len(split)) as update:
         store.prepare(lambda done, _total: update(done, ""))
     _warn(store.unreadable, split, progress)
     _check_classes(split, store, folder, progress)
     return Images(split, store)
+
+
+def stored_size(split: Split, recipe: Recipe) -> int:
+    """Height and width at which a split's images are kept."""
+    if split.name == "train" and recipe.data.stored_resolution is not None:
+        return recipe.data.stored_resolution
+    return recipe.spec().resolution
+
+
+def _share(split: Split, recipe: Recipe, folder: ImageFolder) -> float:
+    """A split's part of the pixels of all splits."""
+    splits = [folder.train, folder.validation]
+    if folder.test is not None and not folder.test_is_validation:
+        splits.append(folder.test)
+    pixels = {each.name: len(each) * stored_size(each, recipe) ** 2 for each in splits}
+    return pixels[split.name] / sum(pixels.values())
 
 
 def _warn(unreadable: tuple[Unreadable, ...], split: Split, progress: Progress) -> None:
@@ -93,5 +122,6 @@ def _check_classes(
     sentence = f"no {split.name} image of {', '.join(empty)} can be read in {folder.root}"
     # A network cannot learn a class without images, but can be judged on the others.
     if split.name == "train" or (split.name == "validation" and not left.any()):
-        raise DataError(f"{sentence}: {store.unreadable[0].path}: {store.unreadable[0].reason}")
+        bad = store.unreadable[0]
+        raise DataError(f"{sentence}: {escaped(bad.path)}: {bad.reason}")
     progress.warn(sentence)

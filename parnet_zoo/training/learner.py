@@ -144,5 +144,6 @@ class Learner:
             class_weights=self._class_weights,
             factors=layer_rates(self.model, optimizer),
             average=self._average,
-            clip_norm=optimizer.clip_norm,
+            # Accumulated gradients are kept once, so they must be the same everywhere.
+            whole=optimizer.clip_norm is not None or optimizer.accumulation > 1,
         )

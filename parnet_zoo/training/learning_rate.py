@@ -2,66 +2,83 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
-
-import keras
-from keras import ops
+import math
+from typing import TypeVar
 
 from parnet_zoo.recipe.schema.schedule import ScheduleSection
 
-Rate: TypeAlias = Any
-"""A float, or a `keras.optimizers.schedules.LearningRateSchedule`."""
+_Number = TypeVar("_Number", int, float)
+
+FIRST = 0.04
+"""First rate of `one_cycle` where the recipe has none, as a part of the full one."""
+PEAK = 0.3
+"""Part of the training at which `one_cycle` is at the full rate, where the recipe has none."""
 
 
-def learning_rate(
-    rate: float, section: ScheduleSection, *, epochs: int, steps_per_epoch: int
-) -> Rate:
-    """The schedule of a recipe, in steps.
+def rate_at(
+    step: int, *, rate: float, section: ScheduleSection, steps_per_epoch: int, total_steps: int
+) -> float:
+    """The learning rate of a step.
+
+    In the n-th of w steps of warm-up, from 0, it is (n + 1) / (w + 1) of the schedule's first rate;
+    `exponential`, `cosine` and `one_cycle` begin after it, while `constant` has nothing to begin
+    and `step` counts the epochs from the start of the training.
 
     Args:
+        step: Of the whole training, from 0; after the last one the rate stays as it is.
         rate: The full rate.
         section: Which schedule, and its numbers in epochs.
-        epochs: Epochs of the whole training.
         steps_per_epoch: Steps an epoch.
+        total_steps: Steps of the whole training.
+
+    Returns:
+        At least 0, and at most the full rate.
+
+    Raises:
+        ValueError: The section lacks a number that the schedule needs, which recipes never do.
     """
-    schedules = keras.optimizers.schedules
+    step = min(step, total_steps)
     warmup = round(section.warmup_epochs * steps_per_epoch)
-    main: Rate = rate
-    if section.name == "cosine":
-        main = schedules.CosineDecay(rate, max(1, epochs * steps_per_epoch - warmup))
-    elif section.name == "exponential":
-        main = schedules.ExponentialDecay(rate, steps_per_epoch, section.decay, staircase=True)
-    return WarmUp(main, warmup) if warmup else main
+    rise = min(1.0, (step + 1) / (warmup + 1))
+    after = max(step - warmup, 0)
+    way = after / max(1, total_steps - warmup)
+    return rate * rise * _part(section, step // steps_per_epoch, after // steps_per_epoch, way)
 
 
-@keras.saving.register_keras_serializable(package="parnet_zoo")
-class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
-    """A linear rise from zero, after which another schedule begins.
+def _part(section: ScheduleSection, epochs: int, after_warmup: int, way: float) -> float:
+    """The rate without its warm-up, as a part of the full one.
 
     Args:
-        after: Rate or schedule; its step 0 is the first step after the warm-up.
-        steps: Steps of the rise; in step n, from 0, the rate is (n + 1) / (steps + 1) of the full.
+        section: Which schedule.
+        epochs: Whole epochs since the training began.
+        after_warmup: Whole epochs since the warm-up ended.
+        way: Part of the steps after the warm-up, from 0 to 1.
     """
+    final = section.final or 0.0
+    match section.name:
+        case "exponential":
+            return _given(section.decay) ** after_warmup
+        case "step":
+            return _given(section.decay) ** (epochs // _given(section.every_epochs))
+        case "cosine":
+            return _half_wave(1.0, final, way)
+        case "one_cycle":
+            first = FIRST if section.start is None else section.start
+            peak = PEAK if section.peak is None else section.peak
+            if way < peak:
+                return _half_wave(first, 1.0, way / peak)
+            return _half_wave(1.0, final, (way - peak) / (1 - peak))
+        case "constant":
+            return 1.0
 
-    def __init__(self, after: Rate, steps: int) -> None:
-        super().__init__()
-        self.after = after
-        self.steps = steps
 
-    def __call__(self, step: Any) -> Any:
-        """The rate in a step, a float32 scalar."""
-        step = ops.cast(step, "float32")
-        rise = ops.minimum(1.0, (step + 1) / (self.steps + 1))
-        later = ops.maximum(step - self.steps, 0.0)
-        rate = self.after(later) if callable(self.after) else self.after
-        return rise * rate
+def _half_wave(start: float, end: float, way: float) -> float:
+    """From one value to another along half a cosine wave."""
+    height = 0.5 * (1 + math.cos(math.pi * way))
+    return start * height + end * (1 - height)
 
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        after = keras.saving.serialize_keras_object(self.after)
-        return {"after": after, "steps": self.steps}
 
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> WarmUp:
-        """Rebuild from `get_config`."""
-        return cls(keras.saving.deserialize_keras_object(config["after"]), config["steps"])
+def _given(number: _Number | None) -> _Number:
+    if number is None:
+        raise ValueError("the schedule needs both decay and, if its name is step, every_epochs")
+    return number

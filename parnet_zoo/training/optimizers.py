@@ -1,4 +1,4 @@
-"""The recipe's optimiser and schedule as Keras objects."""
+"""The recipe's optimiser as a Keras object."""
 
 from __future__ import annotations
 
@@ -7,32 +7,57 @@ from typing import Any
 import keras
 
 from parnet_zoo.recipe.schema.optimizer import OptimizerSection
-from parnet_zoo.training.learning_rate import Rate
+from parnet_zoo.training.accumulation import Accumulation
+from parnet_zoo.training.conv_muon import ConvMuon
 
-# BatchNorm's parameters and biases: shrinking them does not regularise the function they scale.
-NOT_DECAYED = ("gamma", "beta", "bias")
+NOT_DECAYED = r"(^|/)(gamma|beta|bias)(/replica_\d+)?(:\d+)?$"
+"""Names of what is left out: shrinking BatchNorm's parameters does not regularise anything."""
+
+_KINDS: dict[str, Any] = {
+    "adadelta": keras.optimizers.Adadelta,
+    "adagrad": keras.optimizers.Adagrad,
+    "adam": keras.optimizers.Adam,
+    "adamax": keras.optimizers.Adamax,
+    "adamw": keras.optimizers.Adam,  # Keras' AdamW is its Adam with a decay that cannot be off
+    "lamb": keras.optimizers.Lamb,
+    "lion": keras.optimizers.Lion,
+    "muon": ConvMuon,
+    "nadam": keras.optimizers.Nadam,
+    "rmsprop": keras.optimizers.RMSprop,
+    "sgd": keras.optimizers.SGD,
+}
 
 
-def build_optimizer(section: OptimizerSection, rate: Rate) -> keras.optimizers.Optimizer:
-    """Build the optimiser of a recipe.
+def build_optimizer(
+    section: OptimizerSection, rate: Any = None, *, precision: str = "float32"
+) -> keras.optimizers.Optimizer:
+    """Build the optimiser of a recipe, with everything off that the recipe does not ask for.
+
+    Call it in the scope of the strategy that it will work under, and apply it with `apply_scaled`.
+    Settings that recipes do not have (Adam's betas, Muon's momentum) are Keras' own.
 
     Args:
-        section: Which one, and its numbers.
-        rate: Learning rate, or its schedule.
+        section: Which one, and its numbers; for several replicas with `clip_norm` divided by their
+            number, as each contributes its part of the gradient that is clipped.
+        rate: Learning rate, or its schedule; by default the section's, to be assigned to
+            `learning_rate` as the training goes on.
+        precision: Keras dtype policy of the network; float16 gets a loss scale, for which the loss
+            must go through `scale_loss`.
     """
-    options: dict[str, Any] = {"learning_rate": rate, "global_clipnorm": section.clip_norm}
-    if section.weight_decay:
-        options["weight_decay"] = section.weight_decay
-    if section.name == "sgd":
-        options |= {"momentum": section.momentum, "nesterov": section.nesterov}
-    kinds = {
-        "adam": keras.optimizers.Adam,
-        "adamw": keras.optimizers.AdamW,
-        "sgd": keras.optimizers.SGD,
+    options: dict[str, Any] = {
+        "learning_rate": section.learning_rate if rate is None else rate,
+        "global_clipnorm": section.clip_norm,
+        "weight_decay": section.weight_decay or None,
     }
-    if section.name == "adamw":
-        options["weight_decay"] = section.weight_decay  # Keras' own default is 0.004
-    optimizer = kinds[section.name](**options)
-    if section.weight_decay:
-        optimizer.exclude_from_weight_decay(var_names=list(NOT_DECAYED))
+    if section.name in ("rmsprop", "sgd"):
+        options["momentum"] = section.momentum
+    if section.name == "sgd":
+        options["nesterov"] = section.nesterov
+    optimizer = _KINDS[section.name](**options)
+    if section.weight_decay and not section.decay_all:
+        optimizer.exclude_from_weight_decay(var_names=[NOT_DECAYED])
+    if precision == "mixed_float16":
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    if section.accumulation > 1:
+        optimizer = Accumulation(optimizer, section.accumulation)
     return optimizer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 WARM_UP_STEPS = 3
 """The first steps at a size trace the graph and say nothing about the others."""
@@ -95,4 +96,4 @@ class Pace:
         """The rest of the training in a hundred parts, each nearly of one size."""
         left = max(total_steps - step, 0)
         marks = [step + left * number // 100 for number in range(101)]
-        return list(zip(marks[:-1], marks[1:], strict=True))
+        return list(pairwise(marks))

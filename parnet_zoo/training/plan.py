@@ -8,8 +8,11 @@ from pathlib import Path
 from parnet_zoo.data.folder import ImageFolder, Split
 from parnet_zoo.machine_memory import MachineMemory, machine_memory
 from parnet_zoo.recipe import Recipe
+from parnet_zoo.training.expected_time import ExpectedTime, expected_time
 from parnet_zoo.training.memory import TrainingMemory
+from parnet_zoo.training.method_lines import method_lines
 from parnet_zoo.training.start_lines import start_lines
+from parnet_zoo.training.time_lines import time_lines
 from registry import Cost, SpecError
 
 CLASSES_SHOWN = 12
@@ -50,6 +53,19 @@ class Plan:
         return self.memory.bytes if self.memory else None
 
     @property
+    def expected(self) -> ExpectedTime | str:
+        """The time that it takes on this machine, or why that cannot be told yet."""
+        folder = self.folder
+        return expected_time(
+            self.recipe,
+            self.cost,
+            classes=len(folder.classes),
+            train=len(folder.train),
+            validation=len(folder.validation),
+            test=len(folder.test) if folder.test else 0,
+        )
+
+    @property
     def misfit(self) -> tuple[str, str] | None:
         """The recipe's field that makes it too large for this machine by far, and why; or None."""
         memory, total = self.memory, self.machine.total
@@ -77,12 +93,13 @@ class Plan:
             lines.append("  the test images are the validation images, as this recipe says")
         lines.append(f"network         {spec.name} at {spec.resolution} px{self._size()}")
         lines += start_lines(recipe, self.cost)
-        epochs = "1 epoch" if recipe.epochs == 1 else f"{recipe.epochs} epochs"
         lines.append(
-            f"training        {epochs}, batches of {recipe.batch_size},"
+            f"training        {_epochs(recipe)}, batches of {recipe.batch_size},"
             f" {recipe.optimizer.name} at {recipe.optimizer.learning_rate:g}, {recipe.precision}"
         )
+        lines += method_lines(recipe)
         lines += self._memory_lines()
+        lines += time_lines(recipe, self.expected)
         if folder.ignored:
             lines.append(f"ignored         {len(folder.ignored)} files that are no images")
         return lines
@@ -116,6 +133,12 @@ def make_plan(recipe: Recipe, source: Path, folder: ImageFolder, store: str) -> 
     except SpecError:  # a family that only knows its cost once it is built
         cost = None
     return Plan(recipe, source, folder, cost, store, machine_memory())
+
+
+def _epochs(recipe: Recipe) -> str:
+    if recipe.time is not None:
+        return f"as many epochs as fit into {recipe.time}"
+    return "1 epoch" if recipe.epochs == 1 else f"{recipe.epochs} epochs"
 
 
 def _batch(recipe: Recipe) -> str:

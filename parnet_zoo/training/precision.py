@@ -21,11 +21,16 @@ def resolve_precision(wanted: str) -> str:
 
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
-        return "mixed_bfloat16" if _cpu_flags() & CPU_FLAGS_WITH_BFLOAT16 else "float32"
+        return cpu_precision()
     capability = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability")
     if capability is None or tuple(capability) < FLOAT16_CAPABILITY:
         return "float32"
     return "mixed_bfloat16" if tuple(capability) >= BFLOAT16_CAPABILITY else "mixed_float16"
+
+
+def cpu_precision() -> str:
+    """What "auto" means on this machine's processor, without importing TensorFlow."""
+    return "mixed_bfloat16" if _cpu_flags() & CPU_FLAGS_WITH_BFLOAT16 else "float32"
 
 
 def _cpu_flags() -> frozenset[str]:

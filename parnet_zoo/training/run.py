@@ -24,7 +24,6 @@ from parnet_zoo.training.result import TrainResult
 from parnet_zoo.training.run_folder import RunFolder
 from parnet_zoo.training.silence import import_quietly
 from parnet_zoo.training.smoke import smoke_recipe
-from registry.field_path import dotted
 
 
 def train(
@@ -98,7 +97,7 @@ def plan_training(recipe: str | Path, *, overrides: Sequence[str] = (), **change
         folder = _scan(loaded, checked.data.limit)
     findings = data_findings(checked, folder.classes, len(folder.train))
     if findings:
-        raise RecipeError([loaded.problem(dotted(item.path), item.message) for item in findings])
+        raise loaded.error(findings)
     plan = make_plan(checked, loaded.path, folder, describe_store())
     if plan.misfit is not None:
         raise RecipeError([loaded.problem(*plan.misfit)])

@@ -24,7 +24,12 @@ def smoke_recipe(recipe: Recipe, classes: int) -> Recipe:
     limit = IMAGES_A_CLASS * classes
     batch = max(min(recipe.batch_size, limit // 2), recipe.distribution.devices or 1)
     devices = recipe.distribution.devices or 1
-    data |= {"smoke": True, "time": None, "epochs": EPOCHS, "batch_size": batch // devices * devices}
+    data |= {
+        "smoke": True,
+        "time": None,
+        "epochs": EPOCHS,
+        "batch_size": batch // devices * devices,
+    }
     data["data"]["limit"] = min(limit, recipe.data.limit or limit)
     data["early_stopping"] = None
     data["optimizer"]["accumulation"] = min(recipe.optimizer.accumulation, 2)

@@ -40,7 +40,8 @@ class TrainStep:
         class_weights: Shape (classes,).
         factors: Of each trainable variable's learning rate; None: 1 for all.
         average: Follows the weights, if there is one.
-        clip_norm: Largest norm of all gradients together.
+        whole: Whether the optimiser has to see the gradients of the whole batch in each replica,
+            for clipping them or adding them up, where it would see its own part only.
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class TrainStep:
         class_weights: NDArray[np.float32],
         factors: Sequence[float] | None,
         average: MovingAverage | None,
-        clip_norm: float | None,
+        whole: bool,
     ) -> None:
         self._model = model
         self._optimizer = optimizer
@@ -62,8 +63,7 @@ class TrainStep:
         self._factors = factors
         self._average = average
         self._replicas = strategy.num_replicas_in_sync
-        # Keras clips on each device before it adds up: what it sees must be the whole already.
-        self._sum_first = self._replicas > 1 and clip_norm is not None
+        self._sum_first = self._replicas > 1 and whole
         self._one_replica = self._compiled()
         self._step = tf.function(self._all_replicas, autograph=False, reduce_retracing=True)
 

@@ -15,7 +15,7 @@ Groups = Mapping[str, Sequence[Any]]
 
 
 def values_of(groups: Groups) -> dict[str, NDArray[Any]]:
-    """Copies of all values, by names that tell group, place and variable."""
+    """Copies of all values, by names that tell group and place."""
     return {name: np.array(variable) for name, variable in _named(groups)}
 
 
@@ -42,8 +42,13 @@ def put_values(groups: Groups, values: Mapping[str, NDArray[Any]]) -> None:
 
 
 def _named(groups: Groups) -> list[tuple[str, Any]]:
+    """By place: Keras numbers layers and optimisers of a process through, so paths may differ."""
+
+    def role(group: str, variable: Any) -> str:
+        return str(variable.path).rpartition("/")[2] if group == "model" else ""
+
     return [
-        (f"{group}/{number}/{variable.path}", variable)
+        (f"{group}/{number}/{role(group, variable)}", variable)
         for group, variables in groups.items()
         for number, variable in enumerate(variables)
     ]

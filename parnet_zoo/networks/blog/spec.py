@@ -88,6 +88,11 @@ class BlogSpec(ScalableSpec):
         return STRIDE
 
     @property
+    def fixed_resolution(self) -> bool:
+        """True: the head reads every pixel of the last map."""
+        return True
+
+    @property
     def depth(self) -> int:
         """Layers from pixels to logits: 12 for the blog's networks."""
         # Like ParNet, it has a fusion after each stream but the first, and a block before the first

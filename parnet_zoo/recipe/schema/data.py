@@ -17,8 +17,8 @@ class DataSection(Section):
         default=None,
         description="The pictures, from the working directory: a folder with `train/CLASS/*` and"
         " perhaps `test/CLASS/*` in it, or with `CLASS/*` alone; a list of paths and labels, `.csv`"
-        " or `.jsonl`; or a `.tar` of such a folder. null means `datasets/<name of the recipe>`. The"
-        " flag `--data` sets it.",
+        " or `.jsonl`; or a `.tar` of such a folder. null means `datasets/<name of the recipe>`."
+        " The flag `--data` sets it.",
     )
     source: Literal["digits"] | None = Field(
         default=None,
@@ -33,8 +33,8 @@ class DataSection(Section):
     test: Fraction | FolderName | None = Field(
         default=None,
         description="The test images, looked at once at the end: the folder beside `train`, or the"
-        " part of every class that is split off, drawn by `seed`; null takes the folder `test` where"
-        " there is one, and splits off a tenth where the data comes without any splits.",
+        " part of every class that is split off, drawn by `seed`; null takes the folder `test`"
+        " where there is one, and splits off a tenth where the data comes without any splits.",
     )
     limit: int | None = Field(
         default=None,
@@ -60,8 +60,8 @@ class DataSection(Section):
         default=None,
         gt=0,
         le=100_000,
-        description="Most gigabytes that the cache may take; null leaves it to the machine: in memory"
-        " at most 1.5 and half of what is free, on disk all but 2 of what is free.",
+        description="Most gigabytes that the cache may take; null leaves it to the machine: in"
+        " memory at most 1.5 and half of what is free, on disk all but 2 of what is free.",
     )
     stored_resolution: int | None = Field(
         default=None,

@@ -12,8 +12,8 @@ class DistributionSection(Section):
 
     strategy: Literal["single", "mirrored"] = Field(
         default="single",
-        description="`single`: the first GPU, or the processor; `mirrored`: a copy of the network on"
-        " each GPU, which share every batch (TensorFlow's MirroredStrategy).",
+        description="`single`: the first GPU, or the processor; `mirrored`: a copy of the network"
+        " on each GPU, which share every batch (TensorFlow's MirroredStrategy).",
     )
     devices: int | None = Field(
         default=None,

@@ -13,28 +13,22 @@ from pydantic import Field, Strict, model_validator
 from pydantic_core import PydanticCustomError
 
 from parnet_zoo.data.augmentation_spec import AugmentationSpec
+from parnet_zoo.recipe.environment import escaped
 from parnet_zoo.recipe.scalars import Scalar
-from parnet_zoo.recipe.schema.backbone import BackboneMisfitError, backbone_of
+from parnet_zoo.recipe.schema.backbone import backbone_of
 from parnet_zoo.recipe.schema.checkpoints import CheckpointsSection
+from parnet_zoo.recipe.schema.class_weights import ALLOWED as CLASS_WEIGHTS
 from parnet_zoo.recipe.schema.class_weights import ClassWeights
 from parnet_zoo.recipe.schema.data import DataSection
 from parnet_zoo.recipe.schema.distribution import DistributionSection
 from parnet_zoo.recipe.schema.duration import Duration
 from parnet_zoo.recipe.schema.early_stopping import EarlyStoppingSection
 from parnet_zoo.recipe.schema.evaluation import EvaluationSection
-from parnet_zoo.recipe.schema.findings import Finding
 from parnet_zoo.recipe.schema.model import ModelSection
 from parnet_zoo.recipe.schema.optimizer import OptimizerSection
 from parnet_zoo.recipe.schema.progressive import ProgressiveStage
 from parnet_zoo.recipe.schema.register import RegisterSection
-from parnet_zoo.recipe.schema.rules import (
-    check_data,
-    check_freeze,
-    check_freeze_statistics,
-    check_optimizer,
-    check_scaling,
-    check_schedule,
-)
+from parnet_zoo.recipe.schema.rules import contradictions
 from parnet_zoo.recipe.schema.schedule import ScheduleSection
 from parnet_zoo.recipe.schema.section import Section
 from parnet_zoo.recipe.schema.texts import Name, Prose
@@ -125,9 +119,10 @@ with warnings.catch_warnings():
         )
         class_weights: ClassWeights | None = Field(
             default=None,
-            description="Weight of each class in the training loss: `balanced`, by which all classes"
-            " count alike, or a number for some classes by their names, such as `{cat: 2}`; null: each"
-            " image counts alike.",
+            json_schema_extra={"x-allowed": CLASS_WEIGHTS},
+            description="Weight of each class in the training loss: `balanced`, by which all"
+            " classes count alike, or a number for some classes by their names, such as"
+            " `{cat: 2}`; null: each image counts alike.",
         )
         ema: float | None = Field(
             default=None,
@@ -141,6 +136,11 @@ with warnings.catch_warnings():
         )
         checkpoints: CheckpointsSection | None = Field(
             default=None, description="Weights kept along the way; null: only the best."
+        )
+        save_every: Duration = Field(
+            default="2m",
+            description="Longest time from one save of the whole training to the next, from which"
+            " `parnet-zoo resume` goes on; the last two are kept until the run has ended.",
         )
         tensorboard: bool = Field(
             default=False, description="Whether TensorBoard logs are written too."
@@ -162,26 +162,13 @@ with warnings.catch_warnings():
 
         @model_validator(mode="after")
         def _fields_agree(self) -> Self:
-            findings = tuple(self._contradictions())
+            findings = tuple(contradictions(self))
             if findings:
                 text = "; ".join(finding.message for finding in findings)
                 raise PydanticCustomError(
                     RULES_ERROR, "{text}", {"text": text, "findings": findings}
                 )
             return self
-
-        def _contradictions(self) -> Iterator[Finding]:
-            yield from check_schedule(self.schedule, self.epochs)
-            yield from check_optimizer(self.optimizer)
-            yield from check_data(self.data)
-            yield from check_scaling(self.model.scaling)
-            yield from check_freeze_statistics(self.model)
-            try:
-                spec = backbone_of(self.model)
-            except BackboneMisfitError as error:
-                yield from error.findings
-            else:
-                yield from check_freeze(self.model, spec)
 
         def spec(self) -> BackboneSpec:
             """The network's spec: the registered one, rescaled and at the recipe's resolution."""
@@ -210,8 +197,11 @@ with warnings.catch_warnings():
             return dict(_leaves(self.model_dump(mode="json"), ""))
 
         def to_yaml(self) -> str:
-            """The whole recipe, defaults included, as YAML that loads back equal."""
-            return yaml_text(self.model_dump(mode="json"))
+            """The whole recipe, defaults included, as YAML that loads back equal.
+
+            It needs neither the environment nor any other file: its network's spec is in it.
+            """
+            return yaml_text(escaped(self.model_dump(mode="json")))
 
         @property
         def digest(self) -> str:
@@ -223,7 +213,7 @@ with warnings.catch_warnings():
 
         @classmethod
         def json_schema(cls) -> dict[str, Any]:
-            """JSON Schema (draft 2020-12) of a recipe file, for editors that complete and check."""
+            """JSON Schema (draft 2020-12) of a whole recipe; `recipe_schema` is that of a file."""
             return {
                 "$schema": "https://json-schema.org/draft/2020-12/schema",
                 **cls.model_json_schema(),

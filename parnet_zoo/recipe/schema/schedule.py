@@ -13,9 +13,9 @@ class ScheduleSection(Section):
     name: Literal["constant", "exponential", "step", "cosine", "one_cycle"] = Field(
         default="constant",
         description="`constant`; `exponential`: times `decay` after every epoch; `step`: times"
-        " `decay` after every `every_epochs` epochs; `cosine`: half a cosine wave from the full rate"
-        " down to `final`, over the steps after the warm-up; `one_cycle`: from `start` up to the"
-        " full rate until `peak`, then down to `final`, each half a cosine wave.",
+        " `decay` after every `every_epochs` epochs; `cosine`: half a cosine wave from the full"
+        " rate down to `final`, over the steps after the warm-up; `one_cycle`: from `start` up to"
+        " the full rate until `peak`, then down to `final`, each half a cosine wave.",
     )
     warmup_epochs: float = Field(
         default=0.0,
@@ -46,13 +46,15 @@ class ScheduleSection(Section):
         default=None,
         gt=0,
         lt=1,
-        description="Part of the training at which `one_cycle` is at the full rate; null means 0.3.",
+        description="Part of the training at which `one_cycle` is at the full rate; null means"
+        " 0.3.",
     )
     final: float | None = Field(
         default=None,
         ge=0,
         le=1,
-        description="Last rate of `cosine` and `one_cycle`, as a part of the full one; null means 0.",
+        description="Last rate of `cosine` and `one_cycle`, as a part of the full one; null means"
+        " 0.",
     )
     head_epochs: int = Field(
         default=0,

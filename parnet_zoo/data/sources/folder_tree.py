@@ -1,0 +1,38 @@
+"""A folder of pictures on disk."""
+
+import os
+from pathlib import Path
+
+from parnet_zoo.data.listing import Listing, entries, is_image, list_images
+
+
+class FolderTree:
+    """A `Tree` on disk; links are followed.
+
+    Args:
+        root: The folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def folders(self) -> list[str]:
+        """See `Tree`."""
+        names = (entry.name for entry in entries(self.root))
+        return [name for name in names if not name.startswith(".") and self.is_folder(name)]
+
+    def is_folder(self, inside: str) -> bool:
+        """See `Tree`."""
+        return (self.root / inside).is_dir()
+
+    def holds_images(self, inside: str) -> bool:
+        """See `Tree`."""
+        try:
+            with os.scandir(self.root / inside) as found:
+                return any(is_image(entry.name) and entry.is_file() for entry in found)
+        except OSError:
+            return False
+
+    def listing(self, inside: str) -> Listing:
+        """See `Tree`."""
+        return list_images(self.root, inside)

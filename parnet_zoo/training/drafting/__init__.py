@@ -1,0 +1,1 @@
+"""A first recipe for a folder of pictures: what to look at, what to choose, how to write it."""

@@ -1,0 +1,325 @@
+"""The parts of the training loop, each through its own door."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from parnet_zoo.networks.write_weights import write_weights
+from parnet_zoo.recipe import Recipe
+from parnet_zoo.recipe.schema.schedule import ScheduleSection
+from parnet_zoo.tracking.signals import Interrupted
+from parnet_zoo.training.epoch_end import EpochEnd
+from parnet_zoo.training.fit_state import EpochSums, FitState
+from parnet_zoo.training.interruption import interruption
+from parnet_zoo.training.moving_average import MovingAverage
+from parnet_zoo.training.pace import FINISH_SECONDS, Pace
+from parnet_zoo.training.smoke import smoke_recipe
+from parnet_zoo.training.time_budget import TimeBudget
+from parnet_zoo.training.variables import put_values, values_of
+
+
+def recipe(**changes: Any) -> Recipe:
+    data = {"name": "loop", "epochs": 10, "model": {"name": "parnet_test", "resolution": 32}}
+    return Recipe.model_validate({**data, **changes})
+
+
+def network() -> Any:
+    keras.utils.set_random_seed(1)
+    return keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(5), keras.layers.BatchNormalization(),
+         keras.layers.Dropout(0.5), keras.layers.Dense(3, name="outer")]
+    )  # fmt: skip
+
+
+def shake(model: Any, seed: int) -> list[np.ndarray]:
+    random = np.random.default_rng(seed)
+    values = [random.normal(size=w.shape).astype(np.float32) for w in model.weights]
+    model.set_weights(values)
+    return values
+
+
+def test_the_moving_average_is_that_of_all_weights_statistics_included() -> None:
+    model = network()
+    average = MovingAverage(model.weights, 0.9)
+    expected = [np.array(w) for w in model.weights]
+    for step in range(20):
+        weights = shake(model, step)
+        rate = average.rate(step)
+        assert rate == 1 - min(0.9, (1 + step) / (10 + step))
+        average.update(rate)
+        expected = [a + (w - a) * rate for a, w in zip(expected, weights, strict=True)]
+    for found, value in zip(average.values, expected, strict=True):
+        np.testing.assert_allclose(np.array(found), value, atol=1e-5)
+
+
+def test_validation_sees_the_average_and_training_goes_on_from_its_own_weights() -> None:
+    model = network()
+    average = MovingAverage(model.weights, 0.9)
+    first = [np.array(w) for w in model.weights]
+    own = shake(model, 3)
+    with average.in_place():
+        for weight, value in zip(model.weights, first, strict=True):
+            np.testing.assert_array_equal(np.array(weight), value)
+    for weight, value in zip(model.weights, own, strict=True):
+        np.testing.assert_array_equal(np.array(weight), value)
+    with pytest.raises(RuntimeError), average.in_place():
+        raise RuntimeError
+    np.testing.assert_array_equal(np.array(model.weights[0]), own[0])
+
+
+def test_all_variables_come_back_bit_for_bit_seeds_and_optimiser_included() -> None:
+    model, other = network(), network()
+    optimizers = [keras.optimizers.Adam(0.1), keras.optimizers.Adam(0.1)]
+    for m, o in zip((model, other), optimizers, strict=True):
+        o.build(m.trainable_variables)
+    shake(model, 5)
+    optimizers[0].apply([keras.ops.ones(v.shape) for v in model.trainable_variables])
+    model(np.ones((2, 4), np.float32), training=True)  # moves the dropout's seed on
+    values = values_of({"model": model.variables, "optimizer": optimizers[0].variables})
+    assert any("seed" in name for name in values), "the dropout's"
+    put_values({"model": other.variables, "optimizer": optimizers[1].variables}, values)
+    again = values_of({"model": other.variables, "optimizer": optimizers[1].variables})
+    assert values.keys() == again.keys()
+    assert all(values[name].tobytes() == again[name].tobytes() for name in values)
+
+
+def test_variables_of_another_training_are_refused_in_a_sentence() -> None:
+    values = values_of({"model": network().variables})
+    with pytest.raises(Exception, match="does not fit this training"):
+        put_values({"optimizer": network().variables}, values)
+
+
+def epoch_end(folder: Path, model: Any, **changes: Any) -> tuple[EpochEnd, list[Any], list[Any]]:
+    metrics: list[Any] = []
+    files: list[Any] = []
+    end = EpochEnd(
+        recipe(**changes),
+        model,
+        folder,
+        metrics=lambda values, epoch: metrics.append((epoch, values)),
+        checkpoint=lambda path: files.append((path.name, path.stat().st_size)),
+        tensorboard=None,
+        state=FitState(),
+    )
+    return end, metrics, files
+
+
+def finish_epochs(end: EpochEnd, model: Any, metric: str, values: Sequence[float]) -> FitState:
+    """Ends of epochs, each with its number in the bias of the last layer."""
+    state = FitState()
+    for epoch, value in enumerate(values, start=1):
+        model.get_layer("outer").bias.assign([float(epoch)] * 3)
+        metrics = {
+            "loss": 1.0,
+            "accuracy": 0.5,
+            "val_loss": 1.0,
+            "val_accuracy": 0.5,
+            metric: value,
+        }
+        for name, number in metrics.items():
+            state.history.setdefault(name, []).append(number)
+        end(metrics, state)
+        if state.stopped:
+            break
+    return state
+
+
+@pytest.mark.parametrize(
+    ("metric", "values", "best"),
+    [
+        ("val_loss", [3.0, 1.0, 2.0], 2),
+        ("val_accuracy", [0.3, 0.9, 0.9], 2),
+        ("val_loss", [math.nan, 5.0, math.inf], 2),
+        ("val_loss", [math.nan, math.nan], None),
+    ],
+)
+def test_the_best_epochs_weights_are_kept(
+    tmp_path: Path, metric: str, values: list[float], best: int | None
+) -> None:
+    model = network()
+    end, _, _ = epoch_end(tmp_path, model, early_stopping={"monitor": metric, "patience": 99})
+    state = finish_epochs(end, model, metric, values)
+    assert state.best_epoch == best
+    end.saved(state)
+    end.saved(state)
+    files = [path.name for path in tmp_path.iterdir()]
+    assert files == ([state.best_file] if best else [])
+    if state.best_file:
+        fresh = network()
+        fresh.load_weights(tmp_path / state.best_file)
+        assert np.asarray(fresh.get_layer("outer").bias).tolist() == [best] * 3
+
+
+def test_weights_that_the_checkpoint_before_speaks_of_are_not_dropped(tmp_path: Path) -> None:
+    model = network()
+    end, _, _ = epoch_end(tmp_path, model)
+    first = finish_epochs(end, model, "val_loss", [3.0])
+    end.saved(first)
+    later = finish_epochs(end, model, "val_loss", [3.0, 2.0, 1.0])
+    end.saved(later)
+    assert {path.name for path in tmp_path.iterdir()} == {first.best_file, later.best_file}
+
+
+def test_it_stops_early_after_so_many_epochs_without_a_better_one(tmp_path: Path) -> None:
+    model = network()
+    end, metrics, _ = epoch_end(tmp_path, model, early_stopping={"patience": 2})
+    state = finish_epochs(end, model, "val_loss", [3, 2, 2.5, 1, 1.5, 1.2, 0.1])
+    assert state.stopped
+    assert state.best_epoch == 4
+    assert [epoch for epoch, _ in metrics] == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("suffix", [".weights.h5", ".keras"])
+def test_checkpoints_come_every_so_many_epochs_named_logged_and_removed(
+    tmp_path: Path, suffix: str
+) -> None:
+    model = network()
+    section = {"every_epochs": 2, "filename": "e{epoch:02d}-{val_loss:.2f}" + suffix}
+    end, _, files = epoch_end(tmp_path, model, checkpoints=section)
+    finish_epochs(end, model, "val_loss", [3, 2.5, 2, 1.25])
+    assert [name for name, _ in files] == [f"e02-2.50{suffix}", f"e04-1.25{suffix}"]
+    assert all(size > 0 for _, size in files)
+    assert not list(tmp_path.glob("e0*"))
+
+
+def test_a_file_of_weights_loads_as_keras_own_does(tmp_path: Path) -> None:
+    model, fresh = network(), network()
+    shake(model, 1)
+    write_weights(model, tmp_path / "a.weights.h5")
+    fresh.load_weights(tmp_path / "a.weights.h5")
+    for a, b in zip(fresh.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.weights.h5"]
+
+
+def pace(**changes: Any) -> Pace:
+    given = {"steps_per_epoch": 10, "batch_size": 32, "validation_images": 0, "test_images": 0}
+    return Pace(**{**given, "resolution": 64, "size": lambda _step, _total: 64, **changes})
+
+
+def test_what_remains_is_counted_in_steps_validations_and_judging() -> None:
+    found = pace(validation_images=100, test_images=300)
+    for _ in range(13):
+        found.stepped(64, 0.5)
+    assert found.timed == 10  # the first three say nothing
+    found.validated(2.0)
+    judged = 0.35 * 0.5 / 32 * 400
+    assert found.remaining(5, 25) == pytest.approx(20 * 0.5 + 3 * 2.0 + judged + FINISH_SECONDS)
+
+
+def test_steps_with_smaller_images_count_for_less() -> None:
+    found = pace(size=lambda step, total: 32 if step < total / 2 else 64)
+    for _ in range(10):
+        found.stepped(32, 0.1)
+    assert found.step_seconds == pytest.approx(0.1)
+    assert found.remaining(0, 100) == pytest.approx(50 * 0.1 + 50 * 0.4 + FINISH_SECONDS)
+
+
+@given(seconds=st.floats(20, 10_000), step=st.integers(0, 500))
+@settings(max_examples=50)
+def test_as_many_steps_fit_into_the_time_as_end_within_it(seconds: float, step: int) -> None:
+    found = pace(size=lambda step, total: 32 if step < total / 3 else 64)
+    for _ in range(10):
+        found.stepped(64, 0.05)
+    total = found.fitting_steps(step, seconds)
+    assert total > step
+    if total > step + 1:
+        assert found.remaining(step, total) <= seconds
+    assert found.remaining(step, total + 2) > seconds - 0.05
+
+
+def test_a_time_budget_follows_the_clock_when_the_machine_gets_slower() -> None:
+    found, budget, state = pace(), TimeBudget(100.0, 5.0), FitState(total_steps=1000)
+    for _ in range(13):
+        found.stepped(64, 0.1)
+    state.step = 13
+    assert budget.due(state, found.timed)
+    state.total_steps = budget.steps(found, state, 1.3)
+    assert state.total_steps == pytest.approx(13 + (100 - 5 - 1.3 - FINISH_SECONDS) / 0.1, abs=2)
+    assert not budget.due(state, found.timed)
+    for _ in range(300):
+        found.stepped(64, 0.2)
+    state.step = 313
+    assert budget.due(state, found.timed)
+    assert budget.steps(found, state, 61.3) < state.total_steps - 150
+
+
+def test_a_warm_up_is_shortened_to_what_fits_into_the_time() -> None:
+    budget = TimeBudget(100.0, 0.0)
+    section = ScheduleSection(name="cosine", warmup_epochs=5)
+    assert budget.fitted(section, total_steps=1000, steps_per_epoch=10).warmup_epochs == 5
+    assert budget.fitted(section, total_steps=100, steps_per_epoch=10).warmup_epochs == 2
+
+
+def test_a_state_survives_json_bit_for_bit() -> None:
+    state = FitState(
+        step=3,
+        total_steps=9,
+        sums=EpochSums(loss=0.1 + 0.2, correct=1.0, images=3.0, seconds=0.3),
+        history={"loss": [1 / 3, math.inf]},
+        best_epoch=1,
+        best_score=-1 / 7,
+        best_file="best-000001.weights.h5",
+    )
+    assert FitState.model_validate_json(state.model_dump_json()) == state
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_waits_for_the_step_to_end_and_a_second_one_does_not(number: int) -> None:
+    before = signal.getsignal(number)
+    with interruption() as asked:
+        os.kill(os.getpid(), number)
+        assert asked
+        with pytest.raises(Interrupted) as raised:
+            asked.raise_it()
+        assert raised.value.exit_code == 128 + number
+        with pytest.raises(Interrupted):
+            os.kill(os.getpid(), number)
+    assert signal.getsignal(number) == before
+
+
+def test_a_training_in_another_thread_leaves_signals_alone() -> None:
+    found: list[bool] = []
+
+    def work() -> None:
+        with interruption() as asked:
+            found.append(bool(asked))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert found == [False]
+
+
+def test_a_smoke_recipe_is_small_and_stays_as_it_is_when_made_so_again() -> None:
+    whole = recipe(
+        epochs=90,
+        batch_size=2048,
+        time="2h",
+        optimizer={"accumulation": 8},
+        schedule={"name": "cosine", "warmup_epochs": 5, "head_epochs": 3},
+        checkpoints={"every_epochs": 10},
+        early_stopping={"patience": 3},
+        model={"name": "parnet_test", "resolution": 64},
+        augmentation={"mixing": {"mixup": 0.2}},
+        progressive=[{"until": 0.5, "resolution": 32}],
+    )
+    small = smoke_recipe(whole, 10)
+    assert (small.epochs, small.time, small.data.limit, small.batch_size) == (2, None, 40, 20)
+    assert small.augmentation == whole.augmentation
+    assert small.progressive == whole.progressive
+    assert small.checkpoints is not None
+    assert small.checkpoints.every_epochs == 1
+    assert smoke_recipe(small, 10) == small
