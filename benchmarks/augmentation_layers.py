@@ -36,7 +36,7 @@ from parnet_zoo.data.program import Program, compiled
 
 BATCHES = 8
 """Of one turn."""
-SPECS = {
+SPECS: dict[str, dict[str, Any]] = {
     "rotation, zoom, flip": {"rotation": 20.0, "zoom": 0.1, "horizontal_flip": True},
     "resized crop": {"resized_crop": ResizedCrop()},
     "colour jitter": {
@@ -126,7 +126,8 @@ def _our_mixup(images: NDArray[np.uint8]) -> Callable[[int], Any]:
 
 
 def _keras(name: str, images: NDArray[np.uint8]) -> Callable[[int], Any]:
-    """Keras' layers in a graph, as a tf.data pipeline runs them."""
+    """Keras' layers (for crops, keras-cv's) in a graph, as a tf.data pipeline runs them."""
+    import keras_cv
     import tensorflow as tf
     from keras import layers
 
@@ -137,8 +138,20 @@ def _keras(name: str, images: NDArray[np.uint8]) -> Callable[[int], Any]:
             layers.RandomZoom(0.1, 0.1, fill_mode="nearest"),
             layers.RandomFlip("horizontal"),
         ],
-        "resized crop": lambda: [layers.RandomZoom((-0.4, 0), fill_mode="nearest")],
-        "colour jitter": lambda: [layers.RandomColorJitter(0.3, 0.3, 0.3, 0.1, **scale)],
+        "resized crop": lambda: [
+            keras_cv.layers.RandomCropAndResize(
+                images.shape[1:3], crop_area_factor=(0.35, 1.0), aspect_ratio_factor=(0.75, 4 / 3)
+            )
+        ],
+        "colour jitter": lambda: [
+            layers.RandomColorJitter(
+                brightness_factor=0.3,
+                contrast_factor=0.3,
+                saturation_factor=0.3,
+                hue_factor=0.1,
+                **scale,
+            )
+        ],
         "RandAugment, 2 operations": lambda: [layers.RandAugment(num_ops=2, **scale)],
         "random erasing": lambda: [layers.RandomErasing(1.0, **scale)],
         "MixUp": lambda: [layers.MixUp()],
@@ -147,7 +160,6 @@ def _keras(name: str, images: NDArray[np.uint8]) -> Callable[[int], Any]:
     labels = np.zeros((len(images), 2), np.float32)
     mixes = name in ("MixUp", "CutMix")
 
-    @tf.function(autograph=False)
     def augment(pixels: Any) -> Any:
         data: Any = tf.cast(pixels, tf.float32)
         if mixes:
@@ -156,7 +168,8 @@ def _keras(name: str, images: NDArray[np.uint8]) -> Callable[[int], Any]:
             data = layer(data, training=True)
         return data
 
-    return lambda _: augment(images)
+    graph = tf.function(augment, autograph=False)
+    return lambda _: graph(images)
 
 
 if __name__ == "__main__":

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from parnet_zoo.serving.load import load
     from parnet_zoo.training.new_recipe import NewRecipe, new_recipe
     from parnet_zoo.training.result import TrainResult
+    from parnet_zoo.training.resume import resume
     from parnet_zoo.training.run import train
 
-__all__ = ["NewRecipe", "TrainResult", "load", "new_recipe", "registry", "train"]
+__all__ = ["NewRecipe", "TrainResult", "load", "new_recipe", "registry", "resume", "train"]
 
 _HOMES = {
     "registry": "registry",
@@ -26,6 +27,7 @@ _HOMES = {
     "new_recipe": "parnet_zoo.training.new_recipe",
     "TrainResult": "parnet_zoo.training.result",
     "load": "parnet_zoo.serving.load",
+    "resume": "parnet_zoo.training.resume",
     "train": "parnet_zoo.training.run",
 }
 

@@ -6,7 +6,9 @@ from typing import Any
 
 from keras import layers
 
+from parnet_zoo.networks.activation import activation_layer
 from parnet_zoo.networks.batch_norm import BatchNorm
+from parnet_zoo.networks.conv import Conv2D
 from parnet_zoo.networks.halves_conv import HalvesConv2D
 from parnet_zoo.networks.interleave import Interleave
 from parnet_zoo.networks.topology import BlockPlan
@@ -57,7 +59,7 @@ def _gated_block(plan: BlockPlan, x: Any, activation: str) -> Any:
     total = layers.Add(name=f"{plan.name}_sum")(_convolutions(plan, x))
     gate = layers.Rescaling(2.0, name=f"{plan.name}_gate_twice")(_gate(plan, x))
     gated = layers.Multiply(name=f"{plan.name}_gated")([total, gate])
-    return layers.Activation(activation, name=f"{plan.name}_{activation}")(gated)
+    return activation_layer(activation, f"{plan.name}_{activation}")(gated)
 
 
 def _convolutions(plan: BlockPlan, x: Any) -> list[Any]:
@@ -82,11 +84,11 @@ def _gate(plan: BlockPlan, x: Any) -> Any:
 
 def _activated(plan: BlockPlan, terms: list[Any], activation: str) -> Any:
     total = layers.Add(name=f"{plan.name}_sum")(terms)
-    return layers.Activation(activation, name=f"{plan.name}_{activation}")(total)
+    return activation_layer(activation, f"{plan.name}_{activation}")(total)
 
 
 def _convolution(plan: BlockPlan, role: str, kernel: int, **options: Any) -> Any:
-    kind = HalvesConv2D if plan.groups > 1 else layers.Conv2D
+    kind = HalvesConv2D if plan.groups > 1 else Conv2D
     return kind(
         plan.out_channels,
         kernel,

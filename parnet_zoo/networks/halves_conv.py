@@ -7,6 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from parnet_zoo.networks.conv import convolved
+
 HALVES = 2
 
 
@@ -24,14 +26,7 @@ class HalvesConv2D(keras.layers.Conv2D):
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
         """Convolve (n, h, w, c) with a kernel of shape (k, k, c / 2, filters)."""
         parts = [
-            ops.conv(
-                half,
-                weights,
-                strides=list(self.strides),
-                padding=self.padding,
-                dilation_rate=self.dilation_rate,
-                data_format=self.data_format,
-            )
+            convolved(self, half, weights)
             for half, weights in zip(
                 ops.split(inputs, HALVES, axis=-1), ops.split(kernel, HALVES, axis=-1), strict=True
             )

@@ -82,7 +82,7 @@ def can_silu(inputs: Any) -> bool:
 
 
 def silu(inputs: Any) -> Any:
-    """x sigmoid(x) in half precision, with the derivative computed in float32.
+    """X sigmoid(x) in half precision, with the derivative computed in float32.
 
     TensorFlow's own computes it in half precision: less exact, and on processors twice as slow.
     """
@@ -101,21 +101,26 @@ def silu(inputs: Any) -> Any:
     return activated(inputs)
 
 
-def can_multiply_out(inputs: Any, kernel: Any, stride: int) -> bool:
-    """Whether `conv_multiplied_out` takes these inputs and is faster than the plain convolution."""
-    if keras.config.backend() != "tensorflow" or None in inputs.shape[1:]:
+def can_multiply_out(inputs: Any, kernel: Any, layer: keras.layers.Conv2D) -> bool:
+    """Whether `conv_multiplied_out` does what this layer does, and is faster, as was measured."""
+    stride = layer.strides[0]
+    if (
+        keras.config.backend() != "tensorflow"
+        or None in inputs.shape[1:]
+        or layer.padding != "valid"
+        or layer.data_format != "channels_last"
+        or layer.strides != (stride, stride)
+        or layer.dilation_rate != (1, 1)
+        or layer.kernel_size == (1, 1)
+        or _on_gpu()
+    ):
         return False
-    import tensorflow as tf
-
-    rows, columns, width, filters = kernel.shape
-    places = math.prod((side - size) // stride + 1 for side, size in zip(
-        inputs.shape[1:3], (rows, columns), strict=True
-    ))
-    if rows == 1 or tf.config.list_physical_devices("GPU"):
-        return False
+    sides = zip(inputs.shape[1:3], layer.kernel_size, strict=True)
+    places = math.prod((side - size) // stride + 1 for side, size in sides)
+    pairs = kernel.shape[-2] * kernel.shape[-1]
     if stride == 1:
-        return places <= 64 or (places <= 256 and width * filters >= 384 * 384)
-    return places <= 49 and width * filters >= 256 * 512
+        return places <= 8 * 8 or (places <= 16 * 16 and pairs >= 384 * 384)
+    return places <= 7 * 7 and pairs >= 256 * 512
 
 
 def conv_multiplied_out(inputs: Any, kernel: Any, stride: int) -> Any:
@@ -147,12 +152,16 @@ def conv_multiplied_out(inputs: Any, kernel: Any, stride: int) -> Any:
                 padding="VALID",
             )
             flat = tf.reshape(upstream, (-1, filters))
-            seen = [
-                x[:, i : i + stride * (high - 1) + 1 : stride, j : j + stride * (wide - 1) + 1 : stride]
+            down, across = stride * (high - 1) + 1, stride * (wide - 1) + 1
+            parts = [
+                tf.matmul(
+                    tf.reshape(x[:, i : i + down : stride, j : j + across : stride], (-1, width)),
+                    flat,
+                    transpose_a=True,
+                )
                 for i in range(rows)
                 for j in range(columns)
             ]
-            parts = [tf.matmul(tf.reshape(part, (-1, width)), flat, transpose_a=True) for part in seen]
             return to_inputs, tf.reshape(tf.stack(parts), kernel.shape)
 
         return outputs, gradient
@@ -162,3 +171,9 @@ def conv_multiplied_out(inputs: Any, kernel: Any, stride: int) -> Any:
 
 def _dtype(inputs: Any) -> str:
     return keras.backend.standardize_dtype(inputs.dtype)
+
+
+def _on_gpu() -> bool:
+    import tensorflow as tf
+
+    return bool(tf.config.list_physical_devices("GPU"))

@@ -6,7 +6,9 @@ from typing import Any
 
 from keras import layers
 
+from parnet_zoo.networks.activation import activation_layer
 from parnet_zoo.networks.batch_norm import BatchNorm
+from parnet_zoo.networks.conv import Conv2D
 from parnet_zoo.networks.halves_conv import HalvesConv2D
 from parnet_zoo.networks.interleave import Interleave
 from parnet_zoo.networks.topology import BlockPlan
@@ -41,7 +43,7 @@ def _stream_block(plan: BlockPlan, x: Any, activation: str) -> Any:
     gate = _gate(plan, identity, use_bias=True)
     gated = layers.Multiply(name=f"{plan.name}_gated")([identity, gate])
     total = layers.Add(name=f"{plan.name}_sum")([*_convolutions(plan, x), gated])
-    return layers.Activation(activation, name=f"{plan.name}_{activation}")(total)
+    return activation_layer(activation, f"{plan.name}_{activation}")(total)
 
 
 def _fusion_block(plan: BlockPlan, inputs: list[Any], activation: str) -> Any:
@@ -62,7 +64,7 @@ def _gated_block(plan: BlockPlan, x: Any, activation: str, *, gate_bias: bool) -
     total = layers.Add(name=f"{plan.name}_sum")(_convolutions(plan, x))
     gate = _gate(plan, x, use_bias=gate_bias)
     gated = layers.Multiply(name=f"{plan.name}_gated")([total, gate])
-    return layers.Activation(activation, name=f"{plan.name}_{activation}")(gated)
+    return activation_layer(activation, f"{plan.name}_{activation}")(gated)
 
 
 def _convolutions(plan: BlockPlan, x: Any) -> list[Any]:
@@ -88,5 +90,5 @@ def _norm(plan: BlockPlan, role: str, x: Any) -> Any:
 
 
 def _convolution(plan: BlockPlan, role: str, kernel: int, **options: Any) -> Any:
-    kind = HalvesConv2D if plan.groups > 1 else layers.Conv2D
+    kind = HalvesConv2D if plan.groups > 1 else Conv2D
     return kind(plan.out_channels, kernel, name=f"{plan.name}_{role}_conv", **options)
