@@ -1,6 +1,6 @@
 """Measure training steps: parnet_s as parnet-zoo trains it, against the blog's network under Keras.
 
-    python benchmarks/training_step.py [--sizes 96 128 192 224] [--batch 16] [--rounds 7] [--json]
+    python benchmarks/training_step.py [--sizes 96 128 192 224] [--batch 32] [--rounds 7] [--json]
     python benchmarks/training_step.py --digits
 
 Everything takes turns in one process. A round runs each for about half a second, at least one step,
@@ -77,7 +77,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     add = parser.add_argument
     add("--sizes", type=int, nargs="+", default=SIZES, help="pixels (96, 128, 192 and 224)")
-    add("--batch", type=int, default=16, help="images a step (default: 16)")
+    add("--batch", type=int, default=32, help="images a step (default: 32)")
     add("--rounds", type=int, default=7, help="turns of each (default: 7)")
     add("--digits", action="store_true", help="compare accuracies in place of speed")
     add("--seeds", type=int, default=3, help="trainings of each precision (default: 3)")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib
 import json
 import re
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from hypothesis import given, settings
 
@@ -16,21 +15,17 @@ from parnet_zoo.recipe import RecipeError, load_recipe, recipe_schema, shipped_r
 from parnet_zoo.recipe.document import parse_document
 from parnet_zoo.recipe.fields import all_fields
 from tests.conftest import REPOSITORY
-from tests.json_schema import accepts
 from tests.test_recipe_output import RECIPES
 
 SCHEMA = recipe_schema()
+VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 PUBLISHED = REPOSITORY / "recipes" / "recipe.schema.json"
 GOOD: dict[str, Any] = {"name": "x", "epochs": 1, "model": {"name": "parnet_s"}}
 
 
 def valid(data: Any) -> bool:
-    """What the schema says, by the library where it is installed, and by our own reading of it."""
-    ours = accepts(SCHEMA, data)
-    with contextlib.suppress(ImportError):
-        library = importlib.import_module("jsonschema")
-        assert library.Draft202012Validator(SCHEMA).is_valid(data) == ours
-    return ours
+    """What an editor would say."""
+    return VALIDATOR.is_valid(data)
 
 
 def test_the_published_schema_is_the_current_one() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -81,7 +80,8 @@ def test_the_run_is_finished_and_has_its_parameters(quickstart: Done) -> None:
 def test_every_epoch_has_its_metrics_at_its_step(quickstart: Done) -> None:
     epochs = load_recipe("quickstart").recipe.epochs
     for name in (
-        "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "images_per_second",
+        "loss", "accuracy", "val_loss", "val_accuracy",
+        "learning_rate", "images_per_second", "cpu_seconds",
     ):  # fmt: skip
         history = store(quickstart.folder).get_metric_history(quickstart.json["run_id"], name)
         assert [point.step for point in history] == list(range(1, epochs + 1)), name
@@ -289,18 +289,6 @@ def training(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[s
         process.communicate()
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_an_interrupted_run_is_killed_in_mlflow(
-    tiny: Path, number: signal.Signals, code: int
-) -> None:
-    with training(tiny, "--epochs", "5000") as (process, run_id):
-        process.send_signal(number)
-        _, rest = process.communicate(timeout=60)
-    assert process.returncode == code, rest
-    assert "Traceback" not in rest
-    assert store(tiny).get_run(run_id).info.status == "KILLED"
-
-
 def test_a_run_killed_outright_is_marked_by_the_next_command(tiny: Path) -> None:
     with training(tiny, "--epochs", "5000") as (process, run_id):
         process.kill()
@@ -317,7 +305,7 @@ def test_the_same_seed_gives_the_same_numbers(tiny: Path) -> None:
     settings = ("--set", "deterministic=true", "--set", "augmentation.rotation=20", "--json")
     first, second = (parnet_zoo_command(tiny, "train", "tiny.yaml", *settings) for _ in range(2))
     other = parnet_zoo_command(tiny, "train", "tiny.yaml", *settings, "--set", "seed=1")
-    left_out = {"images_per_second"}
+    left_out = {"images_per_second", "cpu_seconds"}
 
     def numbers(done: Done) -> dict[str, float]:
         metrics = done.json["metrics"]
@@ -328,23 +316,51 @@ def test_the_same_seed_gives_the_same_numbers(tiny: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "setting",
+    "settings",
     [
-        "ema=0.9",
-        "optimizer={name: sgd, learning_rate: 0.1, momentum: 0.9, nesterov: true}",
-        "optimizer={clip_norm: 1.0, weight_decay: 0.01}",
-        "schedule={name: exponential, decay: 0.5, warmup_epochs: 0.5}",
-        "precision=mixed_bfloat16",
-        "early_stopping={monitor: val_accuracy, patience: 1}",
-        "data.cache=none",
-        "data.resize=crop",
-        "label_smoothing=0.1",
+        ["ema=0.9", "label_smoothing=0.1", "class_weights={a: 2}"],
+        ["optimizer={name: sgd, learning_rate: 0.1, momentum: 0.9, nesterov: true}"],
+        ["optimizer={clip_norm: 1.0, weight_decay: 0.01, accumulation: 2, layer_decay: 0.5}"],
+        ["schedule={name: exponential, decay: 0.5, warmup_epochs: 0.5}", "data.resize=crop"],
+        ["schedule={name: one_cycle, head_epochs: 1}", "precision=mixed_bfloat16"],
+        ["early_stopping={monitor: val_accuracy, patience: 1}", "data.cache=none"],
+        [
+            "augmentation={resized_crop: {}, randaugment: {}, erasing: {}}",
+            "augmentation.color_jitter.hue=0.1",
+            "augmentation.mixing={mixup: 0.2, cutmix: 1.0, until: 0.5}",
+            "progressive=[{until: 0.5, resolution: 32}]",
+            "model.resolution=64",
+            "data.stored_resolution=80",
+        ],
     ],
+    ids=" ".join,
 )
-def test_every_way_to_train_ends_with_a_version(in_tiny: Path, setting: str) -> None:
-    result = parnet_zoo.train("tiny.yaml", overrides=[setting], quiet=True)
+def test_every_way_to_train_ends_with_a_version(in_tiny: Path, settings: list[str]) -> None:
+    result = parnet_zoo.train("tiny.yaml", overrides=settings, quiet=True)
     assert result.model_uri == "models:/tiny/1"
     assert np.isfinite(result.metrics["loss"])
+
+
+def test_accuracy_with_mirror_images_is_measured_beside_the_plain_one(in_tiny: Path) -> None:
+    result = parnet_zoo.train("tiny.yaml", overrides=["evaluation.flip=true"], quiet=True)
+    assert {"test_accuracy", "test_flip_accuracy", "val_flip_loss"} <= set(result.metrics)
+
+
+def test_a_trial_of_all_stages_is_short_and_never_becomes_champion(tiny: Path) -> None:
+    done = parnet_zoo_command(tiny, "train", "tiny.yaml", "--smoke", "--json", "--epochs", "500")
+    assert done.code == 0, done.stderr
+    assert done.json["alias"] == "candidate"
+    assert the_run(done).data.params["epochs"] == "2"
+    assert the_run(done).data.tags["parnet_zoo.smoke"] == "true"
+    assert not store(tiny).get_registered_model("tiny").aliases.get("champion")
+
+
+def test_a_time_budget_decides_on_the_epochs(tiny: Path) -> None:
+    done = parnet_zoo_command(tiny, "train", "tiny.yaml", "--time", "60s", "--json")
+    assert done.code == 0, done.stderr
+    assert "expected finish" in done.stderr
+    epochs = store(tiny).get_metric_history(done.json["run_id"], "loss")
+    assert len(epochs) > 5, "the recipe has two epochs"
 
 
 def test_learning_rates_are_those_of_the_schedule(in_tiny: Path) -> None:

@@ -20,6 +20,7 @@ def next_steps(result: TrainResult) -> str:
     uri = result.model_uri
     if result.alias == "champion":
         uri = f"models:/{result.model_name}@champion"
+    example = "IMAGE" if result.example is None else shlex.quote(result.example)
     accuracy = result.metrics.get("test_accuracy")
     reached = "" if accuracy is None else f", test accuracy {accuracy:.4f}"
     return "\n".join(
@@ -34,7 +35,7 @@ def next_steps(result: TrainResult) -> str:
             "serve it:",
             f"  mlflow models serve -m {shlex.quote(uri)} --env-manager local --port {PORT}",
             "ask it:",
-            f"  parnet-zoo predict {shlex.quote(uri)} {shlex.quote(result.example)}",
+            f"  parnet-zoo predict {shlex.quote(uri)} {example}",
         ]
     )
 

@@ -18,8 +18,8 @@ def resume(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show only warnings.")] = False,
 ) -> None:
     """Go on with a run of this folder that was interrupted or killed, from its last checkpoint."""
-    from parnet_zoo.training.resume import resume as go_on
     from parnet_zoo.training.result import TrainResult
+    from parnet_zoo.training.resume import resume as go_on
 
     result = go_on(run_id, quiet=quiet)
     if as_json:

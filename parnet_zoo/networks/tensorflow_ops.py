@@ -117,10 +117,10 @@ def can_multiply_out(inputs: Any, kernel: Any, layer: keras.layers.Conv2D) -> bo
         return False
     sides = zip(inputs.shape[1:3], layer.kernel_size, strict=True)
     places = math.prod((side - size) // stride + 1 for side, size in sides)
-    pairs = kernel.shape[-2] * kernel.shape[-1]
-    if stride == 1:
-        return places <= 8 * 8 or (places <= 16 * 16 and pairs >= 384 * 384)
-    return places <= 7 * 7 and pairs >= 256 * 512
+    pairs: int = kernel.shape[-2] * kernel.shape[-1]
+    few, some = (8 * 8, 16 * 16) if stride == 1 else (0, 7 * 7)
+    many = 384 * 384 if stride == 1 else 256 * 512
+    return places <= few or (places <= some and pairs >= many)
 
 
 def conv_multiplied_out(inputs: Any, kernel: Any, stride: int) -> Any:
@@ -166,11 +166,12 @@ def conv_multiplied_out(inputs: Any, kernel: Any, stride: int) -> Any:
 
         return outputs, gradient
 
-    return convolved(inputs, kernel)
+    return convolved(inputs, tf.convert_to_tensor(kernel))
 
 
 def _dtype(inputs: Any) -> str:
-    return keras.backend.standardize_dtype(inputs.dtype)
+    name: str = keras.backend.standardize_dtype(inputs.dtype)
+    return name
 
 
 def _on_gpu() -> bool:

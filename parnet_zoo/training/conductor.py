@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from parnet_zoo.data.escaped import escaped
 from parnet_zoo.data.folder import Split
+from parnet_zoo.data.image_file import ImageFile
 from parnet_zoo.tracking.run import TrackedRun
 from parnet_zoo.training.plan import Plan
 from parnet_zoo.training.progress import Progress
@@ -166,7 +167,7 @@ class Conductor:
             model_version=published.version,
             alias=published.alias,
             labels=folder.classes,
-            example=str(_first(test or validation)),
+            example=_path(_first(test or validation)),
             metrics=last | metrics,
             seconds=0.0,
         )
@@ -176,7 +177,7 @@ class Conductor:
         folder = self.plan.folder
         if folder.test is None:
             return None
-        if self.plan.recipe.data.validation == "test":
+        if folder.test_is_validation:
             return validation
         test = self._open(folder.test)
         return test if test.readable else None
@@ -219,5 +220,9 @@ class Conductor:
         )
 
 
-def _first(images: Images) -> Path:
+def _first(images: Images) -> ImageFile:
     return images.split.paths[int(images.store.readable[0])]
+
+
+def _path(image: ImageFile) -> str | None:
+    return str(image) if isinstance(image, Path) else None

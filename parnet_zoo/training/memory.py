@@ -8,6 +8,7 @@ from pathlib import Path
 
 import registry
 from parnet_zoo.recipe import Recipe
+from parnet_zoo.recipe.schema.data import DataSection
 from registry import BackboneSpec, Cost, SpecError
 
 PROCESS_BYTES = 1.9e9
@@ -32,6 +33,8 @@ class TrainingMemory:
         batch_size: Images in one step.
         images: Images of training and validation together.
         precision: As the recipe has it.
+        stored: Height and width at which images are kept, where that is more than `resolution`.
+        cache_bytes: Decoded images that are kept in memory at most.
     """
 
     spec: BackboneSpec
@@ -41,12 +44,24 @@ class TrainingMemory:
     batch_size: int
     images: int
     precision: str
+    stored: int = 0
+    cache_bytes: float = CACHED_BYTES
 
     @classmethod
     def of(cls, recipe: Recipe, cost: Cost, *, classes: int, images: int) -> TrainingMemory:
         """What a recipe takes whose network costs so much."""
-        spec, batch = recipe.spec(), recipe.batch_size
-        return cls(spec, spec.resolution, classes, cost, batch, images, recipe.precision)
+        spec, data = recipe.spec(), recipe.data
+        return cls(
+            spec,
+            spec.resolution,
+            classes,
+            cost,
+            recipe.batch_size,
+            images,
+            recipe.precision,
+            stored=data.stored_resolution or 0,
+            cache_bytes=_cache_bytes(data),
+        )
 
     @property
     def bytes(self) -> float:
@@ -82,7 +97,8 @@ class TrainingMemory:
 
     @property
     def _host_bytes(self) -> float:
-        return PROCESS_BYTES + min(CACHED_BYTES, self.images * 3 * self.resolution**2)
+        side = max(self.resolution, self.stored)
+        return PROCESS_BYTES + min(self.cache_bytes, self.images * 3 * side**2)
 
     def _network_bytes(self, *, half: bool) -> float:
         activations = self.cost.activation_bytes * self.batch_size / (2 if half else 1)
@@ -120,6 +136,12 @@ class TrainingMemory:
         except SpecError:
             return None
         return replace(self, spec=spec, resolution=side, cost=cost, batch_size=batch_size)
+
+
+def _cache_bytes(data: DataSection) -> float:
+    if data.cache in ("none", "disk"):
+        return 0.0
+    return CACHED_BYTES if data.cache_gb is None else data.cache_gb * 1e9
 
 
 def may_have_gpu(devices: Path = Path("/dev")) -> bool:

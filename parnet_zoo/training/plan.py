@@ -87,9 +87,12 @@ class Plan:
             f" registered model {recipe.registered_name}",
             f"data            {folder.root}, {len(folder.classes)} classes:"
             f" {_names(folder.classes)}",
-            *(f"  {split.name:<14}{_counts(split, folder.classes)}" for split in _splits(folder)),
+            *(
+                f"  {split.name:<14}{_counts(split, folder.classes)}; {split.origin}"
+                for split in _splits(folder)
+            ),
         ]
-        if recipe.data.validation == "test":
+        if folder.test_is_validation:
             lines.append("  the test images are the validation images, as this recipe says")
         lines.append(f"network         {spec.name} at {spec.resolution} px{self._size()}")
         lines += start_lines(recipe, self.cost)

@@ -15,7 +15,7 @@ class TrainResult(BaseModel):
         model_version: Its new version.
         alias: Alias that the version got: "champion" or "candidate".
         labels: Class names in the order of the logits.
-        example: An image that the network was not trained on.
+        example: An image that the network was not trained on; None where it lies in an archive.
         metrics: Last value of every metric, as MLflow shows them; the network that is registered is
             that of `best_epoch`, with `best_val_accuracy` and `best_val_loss`.
         seconds: Wall-clock seconds of the whole run.
@@ -31,6 +31,6 @@ class TrainResult(BaseModel):
     model_version: int
     alias: str
     labels: tuple[str, ...]
-    example: str
+    example: str | None
     metrics: dict[str, float]
     seconds: float
