@@ -98,12 +98,20 @@ class Measured(NamedTuple):
 def main() -> None:
     """Run the benchmark and print a table or JSON."""
     options = _options()
+    with tempfile.TemporaryDirectory() as directory:
+        data = options.data
+        if options.photo_size is not None:
+            data = _rewritten(options.data, options, Path(directory))
+        _run(options, scan(data, validation=0.1, seed=0, limit=options.images))
+
+
+def _run(options: argparse.Namespace, folder: ImageFolder) -> None:
     spec = load_recipe(options.recipe).recipe
     sizes = options.size or [64, 96, 128, 256]
-    folder = scan(options.data, validation=0.1, seed=0, limit=options.images)
     result: dict[str, Any] = {
         "machine": _machine(),
-        "data": str(options.data),
+        "data": options.data.name,
+        "photo_size": options.photo_size,
         "images": len(folder.train),
         "batch_size": spec.batch_size,
         "rounds": options.rounds,
@@ -123,6 +131,17 @@ def main() -> None:
         print()
 
 
+def _rewritten(root: Path, options: argparse.Namespace, directory: Path) -> Path:
+    """Copies of the photographs at another size."""
+    size = options.photo_size, options.photo_size
+    for path in _paths(scan(root, validation=0.1, seed=0, limit=options.images)):
+        copy = directory / "train" / path.parent.name / path.name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        with Image.open(path) as image:
+            image.convert("RGB").resize(size, Image.Resampling.BICUBIC).save(copy, quality=90)
+    return directory
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     shared = Path(os.environ.get("PARNET_ZOO_SHARED", REPOSITORY.parent / "shared"))
@@ -136,6 +155,7 @@ def _options() -> argparse.Namespace:
     add("--size", type=int, action="append", help="pixels; may be repeated (64 to 256)")
     add("--network", default="parnet_s", help="whose training step is measured")
     add("--step-size", type=int, nargs="*", default=[64, 128], help="at which of the sizes")
+    add("--photo-size", type=int, help="rewrite the photographs at so many pixels first")
     add("--images", type=int, default=4000, help="photographs an epoch (default: 4000)")
     add("--rounds", type=int, default=3, help="turns of each (default: 3)")
     add("--json", action="store_true", help="one JSON object on stdout")
@@ -193,7 +213,7 @@ def _generator(setting: Setting, directory: Path) -> Any:
     warnings.filterwarnings("ignore", message="Please import `affine_transform`")
     links = directory / "links"
     every = round(1 / GENERATORS_SHARE)
-    for path in _paths(setting)[::every]:
+    for path in _paths(setting.folder)[::every]:
         link = links / path.parent.name / path.name
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(path.resolve())
@@ -229,8 +249,8 @@ def _generator_rate(iterator: Any, threads: int) -> Measured:
     return watch.look(images)
 
 
-def _paths(setting: Setting) -> list[Path]:
-    return [path for path in setting.folder.train.paths if isinstance(path, Path)]
+def _paths(folder: ImageFolder) -> list[Path]:
+    return [path for path in folder.train.paths if isinstance(path, Path)]
 
 
 @contextmanager
@@ -293,7 +313,7 @@ def _bare_decode_rate(setting: Setting) -> Measured:
 
     watch = Watch()
     with ThreadPoolExecutor(worker_count()) as pool:
-        count = sum(1 for _ in pool.map(decode, _paths(setting)))
+        count = sum(1 for _ in pool.map(decode, _paths(setting.folder)))
     return watch.look(count)
 
 
@@ -342,7 +362,9 @@ def _headline(result: dict[str, Any]) -> str:
     machine = result["machine"]
     return (
         f"{machine['cpu']}, {machine['cores']} cores, {machine['threads']} threads;"
-        f" {result['images']} photographs of {result['data']}, batches of {result['batch_size']};"
+        f" {result['images']} photographs of {result['data']}"
+        + (f" at {result['photo_size']} px" if result["photo_size"] else "")
+        + f", batches of {result['batch_size']};"
         f" medians of {result['rounds']} rounds"
     )
 

@@ -6,10 +6,10 @@
 Each command runs in turn with the others, so that they share the machine's moods; `python -c pass`
 is the interpreter alone. Prints the median and the fastest run in seconds.
 
-`--training` trains parnet_s at 128 pixels on generated JPEG files instead, in a folder where nothing
-was trained before, until its first step is done; it prints how far the clock and the processor were
-at each line on the way. The start is mostly the work of one thread, so that on a quiet machine the
-clock shows about what the processor shows.
+`--training` trains parnet_s at 128 pixels on generated JPEG files instead, in a folder where
+nothing was trained before, until its first step is done; it prints how far the clock and the
+processor were at each line on the way. The start is mostly the work of one thread, so that on a
+quiet machine the clock shows about what the processor shows.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ name: first_step
 epochs: 1
 batch_size: 32
 model: {name: parnet_s, resolution: 128}
-augmentation: {rotation: 50, width_shift: 0.1, zoom: 0.1, horizontal_flip: true, brightness: [0.7, 1.3]}
+augmentation: {rotation: 50, width_shift: 0.1, zoom: 0.1, horizontal_flip: true}
 """
 LANDMARKS = {
     "recipe": "recipe and data read",
@@ -122,8 +122,7 @@ def _landmarks(process: subprocess.Popen[str], start: float) -> dict[str, dict[s
     """Seconds on the clock and of the processor at the first line of each kind."""
     seen: dict[str, dict[str, float]] = {}
     lines = []
-    assert process.stderr is not None
-    for line in process.stderr:
+    for line in process.stderr or ():
         lines.append(line)
         for beginning, done in LANDMARKS.items():
             if line.startswith(beginning) and done not in seen:

@@ -50,7 +50,7 @@ def trained(model: Any, *callbacks: Any, steps: int = 2) -> Any:
     """A few steps that shrink weights as well as fit them."""
     section = OptimizerSection(name="adamw", learning_rate=0.01, weight_decay=0.1, clip_norm=1.0)
     model.compile(
-        build_optimizer(section, section.learning_rate),
+        build_optimizer(section),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         run_eagerly=True,
     )

@@ -30,12 +30,12 @@ def test_a_recipes_size_that_does_not_fit_has_a_nearest_one(
     size: int, settings: list[str], sentence: str
 ) -> None:
     with pytest.raises(RecipeError) as caught:
-        load_recipe("dogcat", settings, image_size=size)
+        load_recipe("imagenet", settings, image_size=size)
     [problem] = caught.value.problems
     assert problem.field == "model.resolution"
     assert sentence in problem.message
     nearest = int(problem.message.split()[-1])
-    assert load_recipe("dogcat", settings, image_size=nearest).recipe.spec().fits(nearest)
+    assert load_recipe("imagenet", settings, image_size=nearest).recipe.spec().fits(nearest)
 
 
 def test_in_a_file_it_is_said_where(tmp_path: Path) -> None:

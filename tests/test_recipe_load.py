@@ -246,7 +246,7 @@ def test_loading_a_recipe_imports_nothing_heavy() -> None:
     program = (
         "import sys\n"
         "from parnet_zoo.recipe import load_recipe\n"
-        "loaded = load_recipe('dogcat', ['model.scaling.width=0.5'])\n"
+        "loaded = load_recipe('imagenet', ['model.scaling.width=0.5'])\n"
         "loaded.recipe.spec(), loaded.recipe.to_yaml(), loaded.recipe.digest\n"
         "try:\n"
         "    load_recipe('dogcat', ['sed=1'])\n"

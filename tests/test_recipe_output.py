@@ -212,10 +212,10 @@ def test_parameters_are_flat_with_dotted_names() -> None:
 
 def test_the_digest_follows_every_field_and_nothing_else() -> None:
     plain = load_recipe("dogcat").recipe
-    assert load_recipe("dogcat", ["batch_size=32", "augmentation.rotation=50.0"]).recipe.digest == (
+    assert load_recipe("dogcat", ["batch_size=32", "augmentation.rotation=15.0"]).recipe.digest == (
         plain.digest
     )
-    assert load_recipe("dogcat", ["augmentation.rotation=50.1"]).recipe.digest != plain.digest
+    assert load_recipe("dogcat", ["augmentation.rotation=15.1"]).recipe.digest != plain.digest
     assert len(plain.digest) == 64
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pydantic import ValidationError
@@ -45,9 +45,24 @@ def check(data: dict[str, Any], broken: Iterable[FieldPath] = ()) -> Recipe | li
             return [finding for finding in findings if not _rests_on(finding, wrong)]
     findings = [finding for finding in findings if not _inside(finding.path, wrong)]
     wrong.update(finding.path for finding in findings)
-    # A misspelt key is a wrong value of the field that it was meant to be.
-    wrong.update(filter(None, [nearest(item.path) for item in findings if item.at_key]))
+    wrong.update(_meant(findings, data))
     return findings + [item for item in _rule_findings(data, wrong) if not _rests_on(item, wrong)]
+
+
+def _meant(findings: list[Finding], data: dict[str, Any]) -> Iterator[FieldPath]:
+    """Fields that misspelt keys were meant to be, and that are not given otherwise."""
+    for finding in findings:
+        field = nearest(finding.path) if finding.at_key else None
+        if field is not None and not _is_given(field, data):
+            yield field
+
+
+def _is_given(path: FieldPath, data: Any) -> bool:
+    for key in path:
+        if not isinstance(data, dict) or key not in data:
+            return False
+        data = data[key]
+    return True
 
 
 def _rule_findings(data: dict[str, Any], wrong: set[FieldPath]) -> list[Finding]:

@@ -28,6 +28,8 @@ SHORTHANDS: dict[str, FieldPath] = {
 NETWORK: tuple[FieldPath, FieldPath] = (("model", "name"), ("model", "spec"))
 """The two ways to say which network; `model` as a keyword or flag is either."""
 SCALING: FieldPath = ("model", "scaling")
+PROGRESSIVE: FieldPath = ("progressive",)
+STORED: FieldPath = ("data", "stored_resolution")
 OPTIONAL_FLAGS = frozenset({*SHORTHANDS, "epochs", "batch_size"})
 """Keyword arguments for which None means that the flag was not given."""
 _LONGEST_LABEL = 40
@@ -93,7 +95,15 @@ def _with_implied(overrides: list[Override]) -> list[Override]:
         if override.path in NETWORK:
             dropped = [SCALING, *(path for path in NETWORK if path not in ways)]
             every += [Override(path, None, override.label, implied=True) for path in dropped]
-    return every + overrides
+    return [*every, *_of_one_size(overrides), *overrides]
+
+
+def _of_one_size(overrides: list[Override]) -> Iterator[Override]:
+    """`image_size` is the size of all images, whatever sizes the file goes through on its way."""
+    for override in overrides:
+        if override.path == SHORTHANDS["image_size"] and override.label != SET:
+            for path, value in ((PROGRESSIVE, []), (STORED, None)):
+                yield Override(path, value, override.label, implied=True)
 
 
 def apply(override: Override, data: dict[str, Any]) -> None:

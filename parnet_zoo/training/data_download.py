@@ -82,18 +82,18 @@ def download_data(
     """
     origin = _origin(name, url, sha256)
     folder = user_path(to if to is not None else Path("datasets") / origin.name)
-    there = _already_there(origin, folder)
-    if there is not None:
-        return there
     progress = Progress(quiet=quiet)
     # Beside the folder, which may be on another disk than the working directory.
     keep = folder.parent / f".{folder.name}-download"
     try:
+        there = _already_there(origin, folder)
+        if there is not None:
+            return there
         with _alone(keep):
             return _downloaded(origin, folder, keep, progress)
     except OSError as error:
         reason = error.strerror or error
-        raise DataError(f"{escaped(folder)} cannot be written: {reason}") from error
+        raise DataError(f"{escaped(folder)} cannot be used: {reason}") from error
 
 
 def _origin(name: str, url: str | None, sha256: str | None) -> Origin:
@@ -119,7 +119,7 @@ def _already_there(origin: Origin, folder: Path) -> Downloaded | None:
         return None
     source = read_source(folder / SOURCE)
     counts = {
-        split: {path.name: sum(1 for _ in path.iterdir()) for path in (folder / split).glob("*")}
+        split: {path.name: _entries(path) for path in (folder / split).glob("*")}
         for split in ("train", "test")
     }
     if source is None or source.name != origin.name or counts != source.images:
@@ -137,6 +137,11 @@ def _already_there(origin: Origin, folder: Path) -> Downloaded | None:
         dropped=source.dropped,
         already_there=True,
     )
+
+
+def _entries(path: Path) -> int:
+    """How many a folder has; -1 for what is none."""
+    return sum(1 for _ in path.iterdir()) if path.is_dir() else -1
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from parnet_zoo.data.escaped import escaped
 from parnet_zoo.errors import UsageError
 from parnet_zoo.recipe import Recipe, load_recipe
+from parnet_zoo.recipe.schema.data import FILE_SUFFIXES
 from parnet_zoo.recipe.schema.duration import seconds_of
 from parnet_zoo.recipe.schema.texts import Name
 from parnet_zoo.training.drafting.compose import compose
@@ -229,8 +230,8 @@ def _name(wanted: str | None, root: Path) -> str:
     """The name that is asked for, or the folder's with what names cannot have left out."""
     if wanted is None:
         stem = root.resolve().name
-        for suffix in (".csv", ".jsonl", ".tar"):
-            stem = stem.removesuffix(suffix)
+        if root.suffix.lower() in FILE_SUFFIXES:
+            stem = stem[: -len(root.suffix)]
         return re.sub(r"[^A-Za-z0-9_.-]+", "-", stem).strip("-_.")[:100] or "pictures"
     try:
         return TypeAdapter(Name).validate_python(wanted)

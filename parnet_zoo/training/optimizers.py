@@ -29,23 +29,22 @@ _KINDS: dict[str, Any] = {
 
 
 def build_optimizer(
-    section: OptimizerSection, rate: Any = None, *, precision: str = "float32"
+    section: OptimizerSection, *, precision: str = "float32"
 ) -> keras.optimizers.Optimizer:
     """Build the optimiser of a recipe, with everything off that the recipe does not ask for.
 
     Call it in the scope of the strategy that it will work under, and apply it with `apply_scaled`.
-    Settings that recipes do not have (Adam's betas, Muon's momentum) are Keras' own.
+    Settings that recipes do not have (Adam's betas, Muon's momentum) are Keras' own. The rate is
+    the section's, until another is assigned to `learning_rate`.
 
     Args:
         section: Which one, and its numbers; for several replicas with `clip_norm` divided by their
             number, as each contributes its part of the gradient that is clipped.
-        rate: Learning rate, or its schedule; by default the section's, to be assigned to
-            `learning_rate` as the training goes on.
         precision: Keras dtype policy of the network; float16 gets a loss scale, for which the loss
             must go through `scale_loss`.
     """
     options: dict[str, Any] = {
-        "learning_rate": section.learning_rate if rate is None else rate,
+        "learning_rate": section.learning_rate,
         "global_clipnorm": section.clip_norm,
         "weight_decay": section.weight_decay or None,
     }

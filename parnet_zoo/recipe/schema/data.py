@@ -7,6 +7,9 @@ from pydantic import Field
 from parnet_zoo.recipe.schema.section import Section
 from parnet_zoo.recipe.schema.texts import FilePath, FolderName
 
+FILE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".tar")
+"""Of what `root` may be besides a folder: lists, and an archive."""
+
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -16,8 +19,8 @@ class DataSection(Section):
     root: FilePath | None = Field(
         default=None,
         description="The pictures, from the working directory: a folder with `train/CLASS/*` and"
-        " perhaps `test/CLASS/*` in it, or with `CLASS/*` alone; a list of paths and labels, `.csv`"
-        " or `.jsonl`; or a `.tar` of such a folder. null means `datasets/<name of the recipe>`."
+        " perhaps `test/CLASS/*` in it, or with `CLASS/*` alone; a list of paths and labels, `.csv`,"
+        " `.tsv` or `.jsonl`; or a `.tar` of such a folder. null means `datasets/<name of the recipe>`."
         " The flag `--data` sets it.",
     )
     source: Literal["digits"] | None = Field(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from parnet_zoo.recipe.schema.data import DataSection
+from parnet_zoo.recipe.schema.data import FILE_SUFFIXES, DataSection
 from parnet_zoo.recipe.schema.findings import Finding
 from registry.field_path import FieldPath
 
@@ -12,14 +12,13 @@ _VALIDATION: FieldPath = ("data", "validation")
 _TEST: FieldPath = ("data", "test")
 _CACHE: FieldPath = ("data", "cache")
 _CACHE_GB: FieldPath = ("data", "cache_gb")
-_NO_FOLDERS = (".csv", ".jsonl", ".tar")
 
 
 def check_data(data: DataSection) -> Iterator[Finding]:
     """Three splits with no image in two of them, and a cache that is there."""
     yield from _splits(data)
     root = (data.root or "").lower()
-    if data.source is not None and root.endswith(_NO_FOLDERS):
+    if data.source is not None and root.endswith(FILE_SUFFIXES):
         message = f"{data.source} are written as a folder of pictures; name a folder in data.root"
         yield Finding(_SOURCE, message, (_SOURCE, _ROOT))
     if data.cache == "none" and data.cache_gb is not None:

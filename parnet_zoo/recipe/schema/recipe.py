@@ -24,6 +24,7 @@ from parnet_zoo.recipe.schema.distribution import DistributionSection
 from parnet_zoo.recipe.schema.duration import Duration
 from parnet_zoo.recipe.schema.early_stopping import EarlyStoppingSection
 from parnet_zoo.recipe.schema.evaluation import EvaluationSection
+from parnet_zoo.recipe.schema.format_version import FormatVersion
 from parnet_zoo.recipe.schema.model import ModelSection
 from parnet_zoo.recipe.schema.optimizer import OptimizerSection
 from parnet_zoo.recipe.schema.progressive import ProgressiveStage
@@ -54,7 +55,7 @@ with warnings.catch_warnings():
                 the registry has no such network.
         """
 
-        version: Literal[1] = Field(
+        version: FormatVersion = Field(
             default=1, description="Version of the recipe format; there is one so far."
         )
         name: Name = Field(

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from parnet_zoo.data.check.look import FORMATS
 from parnet_zoo.data.escaped import escaped
 from parnet_zoo.data.folder import ImageFolder
 from parnet_zoo.data.image_file import ImageFile, encoded
@@ -96,7 +97,8 @@ def _header(image: ImageFile) -> tuple[tuple[int, int], str] | None:
         warnings.simplefilter("ignore")  # a training that reads it says what is odd about it
         try:
             source = encoded(image)
-            with Image.open(source if isinstance(source, Path) else io.BytesIO(source)) as opened:
+            file = source if isinstance(source, Path) else io.BytesIO(source)
+            with Image.open(file, formats=FORMATS) as opened:
                 return opened.size, opened.mode
         except Exception:  # Pillow's readers raise anything on files that are no pictures
             return None
