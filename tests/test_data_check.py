@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import shutil
 import struct
 import tarfile
@@ -294,6 +295,17 @@ def test_names_that_are_no_text_are_shown_escaped(pets: Path) -> None:
     bad.write_bytes(b"?")
     report = check_data(pets, quiet=True)
     assert names(report, "unreadable") == [[r"train/cat/bad\xff\n.jpg"]]
+
+
+def test_links_that_lead_nowhere_and_pipes_are_named(tmp_path: Path) -> None:
+    root = write_set(tmp_path / "pets", {"cat": 4, "dog": 4})
+    (root / "cat/gone.jpg").symlink_to("nowhere.jpg")
+    (root / "cat/self.jpg").symlink_to("self.jpg")
+    os.mkfifo(root / "dog/pipe.png")
+    report = check_data(root, quiet=True)
+    named = [report.named(*item.paths) for item in report.findings if item.kind == "no_file"]
+    assert named == ["cat/gone.jpg", "cat/self.jpg", "dog/pipe.png"]
+    assert not report.remaining("error")
 
 
 def test_the_command_prints_tables_and_exits_with_3_for_errors(

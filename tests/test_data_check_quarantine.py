@@ -95,6 +95,23 @@ def test_copies_stay_unless_they_are_asked_for(pets: Path, aside: Path) -> None:
     assert not check_data(pets, quiet=True).findings
 
 
+def test_a_file_that_two_ways_lead_to_is_moved_once(pets: Path, aside: Path) -> None:
+    (pets / "train/dog/again").symlink_to(pets / "train/cat")
+    report = check_data(pets, quarantine=aside, quiet=True)
+    assert not report.remaining("error")
+    assert [path for path in snapshot(aside) if path.endswith("cut.jpg")] == ["train/cat/cut.jpg"]
+    assert not list(pets.rglob("cut.jpg"))
+
+
+def test_the_file_behind_a_link_is_no_spare_copy(pets: Path, aside: Path) -> None:
+    (pets / "train/cat/-link.jpg").symlink_to("0.jpg")  # and comes before it
+    before = snapshot(pets)
+    check_data(pets, quarantine=aside, quarantine_duplicates=True, quiet=True)
+    assert before.items() - snapshot(pets).items() == {
+        ("test/dog/none.jpg", b""), ("train/cat/cut.jpg", b"cut"),
+    }  # fmt: skip
+
+
 def test_no_file_in_the_quarantine_is_overwritten(pets: Path, aside: Path) -> None:
     check_data(pets, quarantine=aside, quiet=True)
     for content in (b"second", b"third"):

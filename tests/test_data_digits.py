@@ -84,6 +84,7 @@ def test_several_processes_at_once_leave_one_whole_folder(digits: Path, tmp_path
     assert list(tmp_path.iterdir()) == [root]
 
 
+@pytest.mark.slow
 def test_a_writer_that_was_killed_leaves_no_half_folder(tmp_path: Path) -> None:
     root = tmp_path / "digits"
     die = (

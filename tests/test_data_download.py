@@ -179,7 +179,9 @@ def test_a_complete_folder_is_left_as_it_is(download: Callable[..., Downloaded])
     assert files(first.folder) == before
 
 
-@pytest.mark.parametrize("change", ["removed", "added", "foreign", "other"])
+@pytest.mark.parametrize(
+    "change", ["removed", "added", "a file among the classes", "foreign", "other"]
+)
 def test_a_folder_of_something_else_is_left_alone(
     download: Callable[..., Downloaded], tmp_path: Path, change: str
 ) -> None:
@@ -191,6 +193,8 @@ def test_a_folder_of_something_else_is_left_alone(
         folder = download("dogcat", zipped(dogcat_members())).folder
         if change == "removed":
             next(folder.glob("train/cat/*")).unlink()
+        elif change == "a file among the classes":
+            (folder / "train" / "notes.txt").touch()
         elif change == "added":
             (folder / "train" / "cat" / "mine.jpg").touch()
         else:

@@ -96,6 +96,13 @@ def test_folders_inside_a_class_belong_to_it_and_link_loops_end(tmp_path: Path) 
     assert ignored == {"self", "self.jpg", "gone.jpg", "loop", "pipe.jpg"}
 
 
+def test_a_link_to_itself_hides_no_class_of_a_set_without_splits(tmp_path: Path) -> None:
+    fill(tmp_path, {"cat": 20, "dog": 20})
+    for name in ("cat/0-self.jpg", "dog/zz-self.jpg"):
+        (tmp_path / name).symlink_to(Path(name).name)
+    assert scan(tmp_path, validation=0.1, seed=0).classes == ("cat", "dog")
+
+
 def test_a_linked_class_folder_is_followed(tmp_path: Path) -> None:
     pets(tmp_path / "data", test=0)
     shutil.move(tmp_path / "data/train/dog", tmp_path / "elsewhere")

@@ -109,6 +109,16 @@ def test_a_file_that_is_not_there_has_no_line_and_no_field(folder: Path) -> None
 # --- list
 
 
+def test_a_name_of_two_lines_is_shown_on_one(folder: Path) -> None:
+    Path("recipes").mkdir()
+    for name, text in (("good\n.yaml", PETS), ("bad\n.yaml", WRONG)):
+        Path("recipes", name).write_text(text)
+    done = recipes("list")
+    assert "recipes/good\\n.yaml  parnet_s" in done.stdout
+    assert "recipes/bad\\n.yaml cannot be used:\n" in done.stderr
+    assert recipes("validate", "recipes/good\n.yaml").stdout == "recipes/good\\n.yaml: OK\n"
+
+
 def test_recipes_are_listed_with_network_and_origin(folder: Path) -> None:
     Path("recipes").mkdir()
     Path("recipes/cats.yaml").write_text("extends: ../pets.yaml\ntime: 30m\n")

@@ -402,6 +402,14 @@ def test_a_wrong_field_is_not_blamed_for_more_than_itself(errors: Errors) -> Non
     assert len(lines) == 1
 
 
+def test_a_misspelt_key_beside_the_right_one_hides_nothing(errors: Errors) -> None:
+    lines = errors(("epochs: 5", "epochs: 5\nmodle: {name: parnet_s}"),
+                   ("resolution: 96", "resolution: 100"))  # fmt: skip
+    assert [line.split(": ")[0] for line in lines] == [
+        "pets.yaml:3:1 modle", "pets.yaml:7:15 model.resolution",
+    ]  # fmt: skip
+
+
 def test_problems_can_be_read_by_programs(tmp_path: Path) -> None:
     path = tmp_path / "pets.yaml"
     path.write_text(GOOD.replace("epochs: 5", "epochs: 0"))

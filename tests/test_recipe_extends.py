@@ -279,7 +279,7 @@ def test_a_recipe_of_a_later_version_is_refused_before_all_else(folder: Path) ->
     assert errors("sed: 3\n", "new.yaml") == [sentence]
 
 
-@pytest.mark.parametrize("version", ["0", "'1'", "1.5", "one", "null"])
+@pytest.mark.parametrize("version", ["0", "'1'", "1.5", "1.0", "true", "one", "null"])
 def test_what_is_no_version_is_a_mistake_like_any(folder: Path, version: str) -> None:
     [line] = errors(f"version: {version}\n")
     assert line.startswith("child.yaml:2:10 version: ")

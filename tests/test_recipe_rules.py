@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from parnet_zoo.data.sources.manifest_rows import READERS
 from parnet_zoo.recipe import RecipeError, data_findings, load_recipe
 
 RECIPE = """\
@@ -81,8 +82,9 @@ def messages(tmp_path: Path, text: str, model: str = "name: parnet_s, resolution
         ("data: {validation: 0.4, test: 0.6}",
          "4 data.test: 0.4 for validation and 0.6 for the test leave nothing to train on; together"
          " they must be less than 1"),
-        ("data: {source: digits, root: digits.tar}",
-         "4 data.source: digits are written as a folder of pictures; name a folder in data.root"),
+        *((f"data: {{source: digits, root: digits{suffix}}}",
+           "4 data.source: digits are written as a folder of pictures; name a folder in data.root")
+          for suffix in (".tar", *READERS)),
         ("data: {cache: none, cache_gb: 2}",
          "4 data.cache_gb: nothing is cached, so there is nothing to limit; remove it or change"
          " data.cache"),

@@ -33,15 +33,17 @@ _Recipe = Annotated[str, typer.Argument(help="Recipe file, or the name of a ship
 def list_all(as_json: _Json = False) -> None:
     """List the shipped recipes, and those in the folder recipes."""
     from parnet_zoo.recipe import list_recipes
+    from parnet_zoo.recipe.shown_path import shown_path
 
     summaries = list_recipes()
     if as_json:
         typer.echo(json.dumps({"recipes": [dataclasses.asdict(item) for item in summaries]}))
         return
-    typer.echo(_table([_COLUMNS, *(_cells(item) for item in summaries if item.error is None)]))
+    usable = (_cells(item, shown_path(item.recipe)) for item in summaries if item.error is None)
+    typer.echo(_table([_COLUMNS, *usable]))
     for item in summaries:
         if item.error is not None:
-            sys.stderr.write(f"{item.recipe} cannot be used:\n{item.error}\n")
+            sys.stderr.write(f"{shown_path(item.recipe)} cannot be used:\n{item.error}\n")
 
 
 def validate(
@@ -56,6 +58,7 @@ def validate(
     Exits with 2 if one of them is wrong.
     """
     from parnet_zoo.recipe import RecipeError, load_recipe
+    from parnet_zoo.recipe.shown_path import shown_path
 
     answers: list[dict[str, Any]] = []
     errors: list[dict[str, Any]] = []
@@ -69,7 +72,7 @@ def validate(
         else:
             answers.append({"recipe": file, "ok": True})
             if not as_json:
-                typer.echo(f"{file}: OK")
+                typer.echo(f"{shown_path(file)}: OK")
     if as_json:
         typer.echo(json.dumps({"recipes": answers, "errors": errors}))
     if errors:
@@ -150,9 +153,9 @@ def _say(text: str, *, quiet: bool) -> None:
         sys.stderr.flush()
 
 
-def _cells(item: RecipeSummary) -> tuple[str, ...]:
+def _cells(item: RecipeSummary, shown: str) -> tuple[str, ...]:
     return (
-        item.recipe,
+        shown,
         item.network or "-",
         str(item.resolution),
         item.time or str(item.epochs),

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import shutil
-import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
+from parnet_zoo.data.whole_folder import whole_folder
 from parnet_zoo.errors import DataError
 
 COUNT = 1797
@@ -43,20 +40,11 @@ def write_digits(root: Path) -> Path:
     if _is_there(root):
         return root
     try:
-        root.parent.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(root)
-        partial = Path(tempfile.mkdtemp(prefix=_prefix(root), dir=root.parent))
-    except OSError as error:
-        raise DataError(f"{root} cannot be written: {error.strerror}") from error
-    try:
-        _write(partial)
-        partial.chmod(0o755)  # mkdtemp made it private
-        partial.rename(root)
+        with whole_folder(root, abandoned=_ABANDONED_SECONDS) as folder:
+            _write(folder)
     except OSError as error:
         if not _is_there(root):  # otherwise another process was faster
             raise DataError(f"{root} cannot be written: {error.strerror}") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return root
 
 
@@ -93,16 +81,3 @@ def _write(folder: Path) -> None:
         place.mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels[index]).save(place / f"digit_{index:04d}.png")
     (folder / _MARKER).write_text(_SOURCE, encoding="utf-8")
-
-
-def _prefix(root: Path) -> str:
-    return f".{root.name}-unfinished-"
-
-
-def _remove_abandoned(root: Path) -> None:
-    for folder in root.parent.iterdir():
-        if not folder.name.startswith(_prefix(root)):
-            continue
-        with contextlib.suppress(FileNotFoundError):  # another process is at it too
-            if time.time() - folder.stat().st_mtime > _ABANDONED_SECONDS:
-                shutil.rmtree(folder, ignore_errors=True)

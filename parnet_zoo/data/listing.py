@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from stat import S_ISREG
 from typing import TypeAlias
 
 from parnet_zoo.data.escaped import escaped
@@ -96,7 +97,10 @@ def _walk(
     root: Path, folder: Path, ignored: list[Path], seen: set[tuple[int, int]]
 ) -> Iterator[FoundImage]:
     """Yield the images in and below `folder`; `seen` holds device and inode of visited folders."""
-    status = folder.stat()
+    try:
+        status = folder.stat()
+    except OSError as error:
+        raise _not_listed(folder, error) from error
     if (status.st_dev, status.st_ino) in seen:
         return
     seen.add((status.st_dev, status.st_ino))
@@ -106,8 +110,8 @@ def _walk(
             ignored.append(path)
         elif _is_directory(entry):
             yield from _walk(root, path, ignored, seen)
-        elif is_image(entry.name) and path.is_file():
-            yield FoundImage(path, path.relative_to(root).as_posix(), entry.stat().st_size)
+        elif is_image(entry.name) and (size := file_size(entry)) is not None:
+            yield FoundImage(path, path.relative_to(root).as_posix(), size)
         else:
             ignored.append(path)
 
@@ -122,9 +126,20 @@ def entries(folder: Path) -> list[os.DirEntry[str]]:
         with os.scandir(folder) as found:
             return sorted(found, key=lambda entry: entry.name)
     except OSError as error:
-        raise DataError(
-            f"the folder {escaped(folder)} cannot be listed: {error.strerror}"
-        ) from error
+        raise _not_listed(folder, error) from error
+
+
+def file_size(entry: os.DirEntry[str]) -> int | None:
+    """Bytes of a regular file; None for anything else and for a link that leads nowhere."""
+    try:
+        status = entry.stat()
+    except OSError:
+        return None
+    return status.st_size if S_ISREG(status.st_mode) else None
+
+
+def _not_listed(folder: Path, error: OSError) -> DataError:
+    return DataError(f"the folder {escaped(folder)} cannot be listed: {error.strerror}")
 
 
 def _is_directory(entry: os.DirEntry[str]) -> bool:

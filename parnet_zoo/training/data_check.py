@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -22,6 +21,7 @@ from parnet_zoo.data.escaped import escaped
 from parnet_zoo.data.image_file import ImageFile
 from parnet_zoo.errors import UsageError
 from parnet_zoo.serving.runtime import MAX_BYTES, decode_image
+from parnet_zoo.training.png_path import png_path
 from parnet_zoo.training.progress import Progress
 from parnet_zoo.training.sample_sheet import sample_sheet
 from parnet_zoo.user_path import user_path
@@ -58,7 +58,7 @@ def check_data(
         UsageError: The quarantine or the place of the PNG does not fit.
     """
     root, progress = user_path(path), Progress(quiet=quiet)
-    sheet = None if samples is None else _checked_png(user_path(samples))
+    sheet = None if samples is None else png_path(samples, "--samples ")
     aside = None if quarantine is None else _quarantine(user_path(quarantine), root)
     if restore_from is not None:
         back = restore(user_path(restore_from), root)
@@ -84,17 +84,6 @@ def _quarantine(folder: Path, root: Path) -> Quarantine:
             " files in it with --json"
         )
     return Quarantine(folder, root)
-
-
-def _checked_png(path: Path) -> Path:
-    """Say what is wrong with the picture's place before any work is done."""
-    if path.suffix.lower() != ".png":
-        raise UsageError(f"--samples {path}: what is drawn is a PNG, so its name must end in .png")
-    if not path.parent.is_dir():
-        raise UsageError(f"--samples {path}: there is no folder {path.parent}")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise UsageError(f"--samples {path}: it cannot be written there: no permission")
-    return path
 
 
 def _looks(files: Sequence[SourceFile], progress: Progress) -> list[Look]:

@@ -15,8 +15,8 @@ from parnet_zoo.data.download.fetch import fetch
 from parnet_zoo.data.download.origin import Origin, origin_of
 from parnet_zoo.data.download.source_text import SOURCE, Source, read_source, source_text
 from parnet_zoo.data.download.unpacked import Unpacked
-from parnet_zoo.data.download.whole_folder import whole_folder
 from parnet_zoo.data.escaped import escaped
+from parnet_zoo.data.whole_folder import whole_folder
 from parnet_zoo.errors import DataError, UsageError
 from parnet_zoo.training.progress import Progress
 from parnet_zoo.user_path import user_path
@@ -82,6 +82,8 @@ def download_data(
     """
     origin = _origin(name, url, sha256)
     folder = user_path(to if to is not None else Path("datasets") / origin.name)
+    if folder.name in ("", ".."):  # nothing can be kept beside a folder without a name
+        folder = folder.resolve()
     progress = Progress(quiet=quiet)
     # Beside the folder, which may be on another disk than the working directory.
     keep = folder.parent / f".{folder.name}-download"

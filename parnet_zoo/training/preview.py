@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -25,9 +24,9 @@ from parnet_zoo.errors import DataError, UsageError
 from parnet_zoo.recipe import Recipe, load_recipe
 from parnet_zoo.serving.runtime import decode_image
 from parnet_zoo.training.images import normalisation, stored_size
+from parnet_zoo.training.png_path import png_path
 from parnet_zoo.training.progress import Progress
 from parnet_zoo.training.silence import import_quietly
-from parnet_zoo.user_path import user_path
 
 if TYPE_CHECKING:
     from parnet_zoo.data.training_batches import TrainingBatches
@@ -100,8 +99,7 @@ def preview(
         DataError: The images are missing, or none can be read.
         UsageError: There is no such epoch, or the PNG cannot be written there.
     """
-    checked, path = load_recipe(recipe, overrides, **changes).recipe, user_path(out)
-    _check_png(path)
+    checked, path = load_recipe(recipe, overrides, **changes).recipe, png_path(out)
     epochs = _epochs(checked.epochs, epoch)
     folder = _folder(checked)
     chosen = _chosen(folder.train)
@@ -120,19 +118,10 @@ def preview(
         try:
             augmentation_grid(bands, title, path)
         except OSError as error:
-            raise UsageError(f"{path} cannot be written: {error.strerror}") from error
-        progress.say(f"drawn: {path}")
+            raise UsageError(f"{escaped(path)} cannot be written: {error.strerror}") from error
+        progress.say(f"drawn: {escaped(path)}")
         sizes = tuple(shown.size(number) for number in epochs)
         return Preview(path, epochs, sizes, mixed_epochs, shown.split.paths)
-
-
-def _check_png(path: Path) -> None:
-    if path.suffix.lower() != ".png":
-        raise UsageError(f"{path}: what is drawn is a PNG, so its name must end in .png")
-    if not path.parent.is_dir():
-        raise UsageError(f"{path}: there is no folder {path.parent}")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise UsageError(f"{path}: it cannot be written there: no permission")
 
 
 def _epochs(of: int, first: int | None) -> tuple[int, ...]:

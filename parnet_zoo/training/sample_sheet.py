@@ -51,7 +51,7 @@ def sample_sheet(
         class_samples(rows, title, path, left_out=len(members) - len(rows))
     except OSError as error:
         raise UsageError(
-            f"--samples {path}: it cannot be written there: {error.strerror}"
+            f"--samples {escaped(path)}: it cannot be written there: {error.strerror}"
         ) from error
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from stat import S_ISDIR, S_ISREG
 from statistics import median
 
 from parnet_zoo.data.check.finding import Finding, Severity
@@ -147,14 +148,13 @@ _MODES = {
 
 def _passed_over(path: Path) -> Finding:
     """A file that training does not look at, and whether it should."""
-    if path.is_dir():
+    if S_ISDIR(_mode(path)):
         return Finding(
             "passed_over", "note", "a hidden folder, which training passes over", (path,)
         )
     known = {suffix for suffixes in _SUFFIXES.values() for suffix in suffixes}
-    if not path.name.startswith(".") and path.suffix.lower() in known and path.is_file():
-        sentence = "an image outside any class folder, which training passes over"
-        return Finding("outside", "warning", sentence, (path,))
+    if not path.name.startswith(".") and path.suffix.lower() in known:
+        return _no_class(path)
     kind = None if path.name.startswith(".") else _format_of(path)
     if kind is not None:
         suffix = path.suffix or "no extension"
@@ -163,9 +163,29 @@ def _passed_over(path: Path) -> Finding:
     return Finding("passed_over", "note", "no image by its name; training passes it over", (path,))
 
 
+def _mode(path: Path) -> int:
+    """Its kind; 0 for what is not there, and for a link to where this process may not look."""
+    try:
+        return path.stat().st_mode
+    except OSError:
+        return 0
+
+
+def _no_class(path: Path) -> Finding:
+    """What is an image by its name, but not one that training finds."""
+    if S_ISREG(_mode(path)):
+        sentence = "an image outside any class folder, which training passes over"
+        return Finding("outside", "warning", sentence, (path,))
+    sentence = (
+        "no file in a class folder that can be opened, though named as an image: perhaps a link"
+        " that leads nowhere; training passes it over"
+    )
+    return Finding("no_file", "warning", sentence, (path,))
+
+
 def _format_of(path: Path) -> str | None:
     """An image format by the first bytes of a file; None for any other and for what is no file."""
-    if not path.is_file():
+    if not S_ISREG(_mode(path)):
         return None
     try:
         with path.open("rb") as file:

@@ -44,9 +44,16 @@ def condemned(findings: Sequence[Finding], *, copies: bool) -> list[Condemned]:
     chosen: dict[ImageFile, str] = {}
     for finding in findings:
         if finding.kind in _BAD or (copies and finding.kind in _COPIES):
-            for path in finding.paths if finding.kind in _BAD else _spare(finding):
+            for path in finding.paths if finding.kind in _BAD else _copies(finding):
                 chosen.setdefault(path, finding.sentence)
     return [Condemned(path, why) for path, why in chosen.items() if isinstance(path, Path)]
+
+
+def _copies(finding: Finding) -> Iterator[ImageFile]:
+    """Files that are not needed; a link may make one of them the very file that stays."""
+    spare = _spare(finding)
+    stay = {os.path.realpath(str(path)) for path in finding.paths if path not in spare}
+    yield from (path for path in spare if os.path.realpath(str(path)) not in stay)
 
 
 def _spare(finding: Finding) -> Sequence[ImageFile]:
@@ -82,7 +89,7 @@ class Quarantine:
             files: Below the root. One that a link leads out of the root to is left alone.
 
         Yields:
-            Each file that was moved, as it was named.
+            Each file that is no longer where it was, as it was named.
 
         Raises:
             DataError: A file cannot be moved.
@@ -91,7 +98,8 @@ class Quarantine:
             if not _lies_in(file.path, self._root):
                 continue
             try:
-                self._move(file)
+                if os.path.lexists(file.path):  # or it has gone by another way that leads to it
+                    self._move(file)
             except OSError as error:
                 raise DataError(
                     f"{escaped(file.path)} cannot be moved to {escaped(self.folder)}:"

@@ -17,7 +17,7 @@ from parnet_zoo.data.sources.folder_tree import FolderTree
 from parnet_zoo.data.sources.no_images import no_images
 from parnet_zoo.data.sources.open_collection import open_collection
 from parnet_zoo.data.sources.tree import Tree
-from parnet_zoo.errors import ParnetZooError
+from parnet_zoo.errors import DataError, ParnetZooError
 
 _VALIDATION = 0.1
 _TRAIN, _TEST = "train", "test"
@@ -78,8 +78,11 @@ def find_files(root: Path) -> Source:
         DataError: There is nothing at `root`, or it cannot be read at all.
     """
     source = Source(root)
-    for split, listing in _listings(root):
-        _add(source, split, listing)
+    try:
+        for split, listing in _listings(root):
+            _add(source, split, listing)
+    except OSError as error:
+        raise DataError(f"{escaped(root)} cannot be read: {error.strerror}") from error
     if not source.files and _TRAIN not in source.counts:
         raise no_images(root, f"there are no pictures in {escaped(root)}")
     try:

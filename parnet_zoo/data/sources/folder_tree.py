@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from parnet_zoo.data.listing import Listing, entries, is_image, list_images
+from parnet_zoo.data.listing import Listing, entries, file_size, is_image, list_images
 
 
 class FolderTree:
@@ -23,13 +23,13 @@ class FolderTree:
 
     def is_folder(self, inside: str) -> bool:
         """See `Tree`."""
-        return (self.root / inside).is_dir()
+        return os.path.isdir(self.root / inside)  # noqa: PTH112  # Path's raises for some links
 
     def holds_images(self, inside: str) -> bool:
         """See `Tree`."""
         try:
             with os.scandir(self.root / inside) as found:
-                return any(is_image(entry.name) and entry.is_file() for entry in found)
+                return any(is_image(entry.name) and file_size(entry) is not None for entry in found)
         except OSError:
             return False
 

@@ -19,9 +19,9 @@ class DataSection(Section):
     root: FilePath | None = Field(
         default=None,
         description="The pictures, from the working directory: a folder with `train/CLASS/*` and"
-        " perhaps `test/CLASS/*` in it, or with `CLASS/*` alone; a list of paths and labels, `.csv`,"
-        " `.tsv` or `.jsonl`; or a `.tar` of such a folder. null means `datasets/<name of the recipe>`."
-        " The flag `--data` sets it.",
+        " perhaps `test/CLASS/*` in it, or with `CLASS/*` alone; a list of paths and labels,"
+        " `.csv`, `.tsv` or `.jsonl`; or a `.tar` of such a folder. null means"
+        " `datasets/<name of the recipe>`. The flag `--data` sets it.",
     )
     source: Literal["digits"] | None = Field(
         default=None,

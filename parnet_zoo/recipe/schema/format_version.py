@@ -6,8 +6,8 @@ from pydantic import BeforeValidator
 
 
 def _whole_number(value: Any) -> Any:
-    # To Python, and so to pydantic, `true` and 1.0 are equal to 1.
-    if isinstance(value, bool | float):
+    # To Python, and so to pydantic, `true` and 1.0 are 1.
+    if value == 1 and type(value) is not int:
         raise ValueError("it must be 1")
     return value
 
