@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +17,7 @@ from numpy.typing import NDArray
 
 from parnet_zoo.errors import ParnetZooError
 from parnet_zoo.training.checkpoint_file import (
+    MAGIC,
     Checkpoint,
     DamagedCheckpointError,
     read_checkpoint,
@@ -82,6 +85,36 @@ def test_a_file_with_any_byte_altered_is_known_to_be(
         read_checkpoint(path)
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"state": {}, "arrays": [["a", "float32", [10**30]]]},
+        {"state": {}, "arrays": [["a", "float32", [10**12]]]},
+        {"state": {}, "arrays": [["a", "float32", [-1]]]},
+        {"state": {}, "arrays": [["a", "object", [1]]]},
+        {"state": 3, "arrays": []},
+        [],
+    ],
+)
+def test_a_header_that_promises_what_is_not_there_is_refused(tmp_path: Path, header: Any) -> None:
+    content = MAGIC + json.dumps(header).encode() + b"\n" + bytes(4)
+    path = tmp_path / "hostile.checkpoint"
+    path.write_bytes(content + hashlib.sha256(content).digest())
+    with pytest.raises(DamagedCheckpointError, match=r"hostile\.checkpoint is no checkpoint"):
+        read_checkpoint(path)
+
+
+def test_files_with_other_names_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "zzz.checkpoint").write_bytes(b"")
+    folder = CheckpointFolder(tmp_path)
+    for step in range(3):
+        folder.save(Checkpoint(ARRAYS, {"step": step}))
+    found = folder.latest()
+    assert found is not None
+    assert found.state == {"step": 2}
+    assert len(list(tmp_path.iterdir())) == 3
+
+
 def test_two_checkpoints_are_kept_and_the_last_is_found(tmp_path: Path) -> None:
     folder = CheckpointFolder(tmp_path / "checkpoints")
     assert folder.latest() is None
@@ -133,7 +166,7 @@ def test_where_no_more_can_be_written_the_checkpoint_before_stays_good(tmp_path:
     )
     assert done.returncode == 1
     assert "no checkpoint could be written in" in done.stderr
-    assert "the one before it is whole: make room, then resume the run" in done.stderr
+    assert "what was saved before is whole: make room, then resume the run" in done.stderr
     found = CheckpointFolder(tmp_path).latest()
     assert found is not None
     assert found.state == {"step": 1}

@@ -270,6 +270,15 @@ def test_images_that_have_changed_are_not_gone_on_with(folder: Path) -> None:
     assert "have changed since the run began" in done.stderr
 
 
+def test_a_run_goes_on_with_the_recipe_that_it_began_with_only(folder: Path) -> None:
+    broken_off(folder, "train", "lost.yaml", when=exists(folder, CHECKPOINT))
+    [recipe] = folder.glob(".parnet-zoo/runs/*/recipe.yaml")
+    recipe.write_text(recipe.read_text().replace("epochs: 5", "epochs: 6"))
+    done = go_on(folder)
+    assert done.code == 2
+    assert f"{recipe} has changed since the run began" in done.stderr
+
+
 def test_where_no_run_was_broken_off_it_says_so(tmp_path: Path) -> None:
     done = go_on(tmp_path)
     assert done.code == 2

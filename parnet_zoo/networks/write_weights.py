@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import zipfile
 from pathlib import Path
@@ -32,4 +33,6 @@ def write_weights(model: Any, path: Path) -> None:
             bare.open("wb") as file,
         ):
             shutil.copyfileobj(weights, file)
+            file.flush()
+            os.fsync(file.fileno())
         bare.replace(path)

@@ -1,5 +1,6 @@
 """Runs that have their end behind them, as MLflow knows them."""
 
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -8,6 +9,7 @@ from parnet_zoo.tracking.store import missing_database, open_client, speaking_of
 from parnet_zoo.tracking.uri import tracking_uri
 
 DIRECTORY_TAG = "parnet_zoo.directory"
+_LOOKED_AT = 1000
 
 
 class EndedRun(BaseModel):
@@ -28,11 +30,12 @@ class EndedRun(BaseModel):
     model_uri: str | None = None
 
 
-def ended_run(run_id: str | None) -> EndedRun | None:
+def ended_run(run_id: str | None, *, below: Path | None = None) -> EndedRun | None:
     """Look a run up in MLflow.
 
     Args:
         run_id: Which; None: the last one of this package that is finished.
+        below: Of this last one, the absolute folder in which its own was; None: anywhere.
 
     Returns:
         None where there is no such run.
@@ -45,7 +48,7 @@ def ended_run(run_id: str | None) -> EndedRun | None:
         return None
     client = open_client(uri)
     with speaking_of(uri):
-        run = _last(client) if run_id is None else _named(client, run_id)
+        run = _last(client, below) if run_id is None else _named(client, run_id)
         return None if run is None else _ended(client, run)
 
 
@@ -60,12 +63,16 @@ def _named(client: Any, run_id: str) -> Any:
         raise
 
 
-def _last(client: Any) -> Any:
+def _last(client: Any, below: Path | None) -> Any:
     experiments = [found.experiment_id for found in client.search_experiments()]
     wanted = f"attributes.status = 'FINISHED' AND tags.`{DIRECTORY_TAG}` LIKE '%'"
     order = ["attributes.start_time DESC"]
-    runs = client.search_runs(experiments, wanted, max_results=1, order_by=order)
-    return runs[0] if runs else None
+    runs = client.search_runs(experiments, wanted, max_results=_LOOKED_AT, order_by=order)
+    return next((run for run in runs if below in (None, _folder(run).parent)), None)
+
+
+def _folder(run: Any) -> Path:
+    return Path(run.data.tags[DIRECTORY_TAG])
 
 
 def _ended(client: Any, run: Any) -> EndedRun:

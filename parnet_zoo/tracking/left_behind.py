@@ -19,12 +19,14 @@ class LeftRun:
         run_id: MLflow's id of the run.
         status: The last that its journal says: "RUNNING", "FINISHED", "KILLED" or "FAILED".
         in_work: Whether a process is working on it now.
+        changed: When its journal was last written, in seconds since 1970.
     """
 
     directory: Path
     run_id: str
     status: str
     in_work: bool
+    changed: float
 
 
 def left_runs(folder: Path) -> list[LeftRun]:
@@ -48,11 +50,12 @@ def _left(journal: Path) -> LeftRun | None:
                 elif kind == "status":
                     status = str(data.get("status"))
             in_work = _is_locked(file.fileno())
+            changed = os.fstat(file.fileno()).st_mtime
     except OSError:
         return None
     if run_id is None:
         return None
-    return LeftRun(journal.parent.resolve(), run_id, status, in_work)
+    return LeftRun(journal.parent.resolve(), run_id, status, in_work, changed)
 
 
 def _entry(line: bytes) -> tuple[str, dict[str, Any]]:
@@ -60,7 +63,7 @@ def _entry(line: bytes) -> tuple[str, dict[str, Any]]:
         match json.loads(line):
             case {"kind": str(kind), "data": dict(data)}:
                 return kind, data
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
     return "", {}
 

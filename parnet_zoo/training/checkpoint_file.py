@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parnet_zoo.errors import ParnetZooError
+from parnet_zoo.tracking.journal import sync_folder
 
 MAGIC = b"parnet-zoo checkpoint 1\n"
 DIGEST_BYTES = hashlib.sha256().digest_size
@@ -69,7 +71,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -86,7 +88,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
             header = json.loads(file.readline(LONGEST_HEADER))
             arrays = {name: _array(file, dtype, shape) for name, dtype, shape in header["arrays"]}
             return Checkpoint(arrays, dict(header["state"]))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise DamagedCheckpointError(f"{path} is no checkpoint: {error}") from error
 
 
@@ -108,7 +110,10 @@ def _array(file: BinaryIO, dtype: str, shape: list[int]) -> NDArray[Any]:
     if dtype not in DTYPES:
         raise ValueError(f"arrays of {dtype!a} are not known")
     kind = np.dtype(dtype).newbyteorder("<")
-    count = int(np.prod(shape, dtype=np.int64))
+    count = math.prod(shape)
+    left = os.fstat(file.fileno()).st_size - DIGEST_BYTES - file.tell()
+    if min(shape, default=0) < 0 or count * kind.itemsize > left:
+        raise ValueError(f"there are no arrays of the shape {shape!a:.100} in so few bytes")
     data = file.read(count * kind.itemsize)
     return np.frombuffer(data, kind, count).reshape(shape).astype(dtype, copy=False)
 
@@ -116,14 +121,3 @@ def _array(file: BinaryIO, dtype: str, shape: list[int]) -> NDArray[Any]:
 def _bytes(array: NDArray[Any]) -> memoryview | bytes:
     little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
     return little.reshape(-1).view(np.uint8).data if little.size else b""
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the new name survive a power cut, where folders can be synced."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from parnet_zoo.errors import ParnetZooError
@@ -13,10 +12,10 @@ from parnet_zoo.training.checkpoint_file import (
     read_checkpoint,
     write_checkpoint,
 )
+from parnet_zoo.training.fit_files import CHECKPOINT
 
 KEPT = 2
 """A second one, for when the last is found damaged."""
-_PATTERN = "*.checkpoint"
 
 
 class CheckpointFolder:
@@ -46,7 +45,7 @@ class CheckpointFolder:
         except OSError as error:
             raise ParnetZooError(
                 f"no checkpoint could be written in {self._folder}: {error.strerror or error};"
-                " the one before it is whole: make room, then resume the run"
+                " what was saved before is whole: make room, then resume the run"
             ) from error
         left_by_a_kill = self._folder.glob(f"{UNFINISHED}*")
         for old in (*self._paths()[:-KEPT], *left_by_a_kill):
@@ -72,15 +71,7 @@ class CheckpointFolder:
         return None
 
     def _next(self) -> int:
-        return max(self._numbers(), default=0) + 1
-
-    def _numbers(self) -> Iterator[int]:
-        for path in self._paths():
-            number = path.name.partition(".")[0]
-            if number.isdecimal():
-                yield int(number)
+        return max((int(path.stem) for path in self._paths()), default=0) + 1
 
     def _paths(self) -> list[Path]:
-        if not self._folder.is_dir():
-            return []
-        return sorted(p for p in self._folder.glob(_PATTERN) if not p.name.startswith(UNFINISHED))
+        return sorted(self._folder.glob(CHECKPOINT))

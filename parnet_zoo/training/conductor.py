@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,12 +12,14 @@ from parnet_zoo.data.escaped import escaped
 from parnet_zoo.data.folder import Split
 from parnet_zoo.data.image_file import ImageFile
 from parnet_zoo.tracking.run import TrackedRun
+from parnet_zoo.training.full_disk import full_disk_in_words
 from parnet_zoo.training.plan import Plan
 from parnet_zoo.training.progress import Progress
 from parnet_zoo.training.publish import Publication, publish
 from parnet_zoo.training.reproducible import reproducibility
 from parnet_zoo.training.result import TrainResult
 from parnet_zoo.training.silence import import_quietly
+from parnet_zoo.training.start import Start
 
 if TYPE_CHECKING:
     from parnet_zoo.networks.agreement import Agreement
@@ -37,14 +38,14 @@ class Conductor:
         run: Where everything is logged.
         progress: What the person sees.
         weights: The file to start from, if there is one.
-        began: `time.monotonic()` at the start of the command.
+        began: The start of the command.
     """
 
     plan: Plan
     run: TrackedRun
     progress: Progress
     weights: Path | None = None
-    began: float = field(default_factory=time.monotonic)
+    began: Start = field(default_factory=Start)
     _opened: ExitStack = field(default_factory=ExitStack)
     _unreadable: int = 0
 
@@ -54,7 +55,7 @@ class Conductor:
         Raises:
             ParnetZooError: See `train`.
         """
-        with self._opened:
+        with full_disk_in_words(self.run.directory), self._opened:
             self._log_inputs()
             self.progress.say("loading TensorFlow")
             import_quietly()

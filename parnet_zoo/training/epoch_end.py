@@ -6,15 +6,15 @@ import math
 from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from parnet_zoo.networks.write_weights import write_weights
 from parnet_zoo.recipe import Recipe
+from parnet_zoo.tracking.journal import sync_folder
 from parnet_zoo.training.checkpoint_folder import KEPT
-from parnet_zoo.training.fit_state import FitState
+from parnet_zoo.training.fit_state import BEST_FILES, FitState
 from parnet_zoo.training.tensorboard_log import TensorBoardLog
-
-PATTERN = "best-*.weights.h5"
 
 
 class EpochEnd:
@@ -62,7 +62,7 @@ class EpochEnd:
     def saved(self, state: FitState) -> None:
         """Drop files of weights that no checkpoint speaks of any more."""
         self._needed.append(state.best_file)
-        for path in self._directory.glob(PATTERN):
+        for path in self._directory.glob(BEST_FILES):
             if path.name not in self._needed:
                 path.unlink(missing_ok=True)
 
@@ -74,8 +74,9 @@ class EpochEnd:
         if not math.isfinite(score) or (state.best_score is not None and score <= state.best_score):
             state.waited += 1
             return
-        name = PATTERN.replace("*", f"{state.epochs:06d}")
+        name = BEST_FILES.replace("*", f"{state.epochs:06d}")
         write_weights(self._model, self._directory / name)
+        sync_folder(self._directory)  # before there is a checkpoint that speaks of it
         state.best_epoch, state.best_score, state.best_file = state.epochs, score, name
         state.waited = 0
 
@@ -84,10 +85,11 @@ class EpochEnd:
         section = self._recipe.checkpoints
         if section is None or epoch % section.every_epochs:
             return
-        path = self._directory / section.filename.format(epoch=epoch, **metrics)
-        if path.name.endswith(".weights.h5"):
-            write_weights(self._model, path)
-        else:
-            self._model.save(path, overwrite=True, include_optimizer=False)
-        self._checkpoint(path)
-        path.unlink()
+        # In a folder of its own: the recipe may give it the name of something that is kept.
+        with TemporaryDirectory(dir=self._directory, prefix="unfinished-") as folder:
+            path = Path(folder) / section.filename.format(epoch=epoch, **metrics)
+            if path.name.endswith(".weights.h5"):
+                write_weights(self._model, path)
+            else:
+                self._model.save(path, overwrite=True, include_optimizer=False)
+            self._checkpoint(path)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import gc
+import os
 import shutil
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from parnet_zoo.data.pipeline import evaluation_batches
 from parnet_zoo.data.training_batches import TrainingBatches
 from parnet_zoo.errors import DataError, ParnetZooError
 from parnet_zoo.networks.dtype_policy import dtype_policy
+from parnet_zoo.networks.weights import load_weights
 from parnet_zoo.networks.weights_report import WeightsReport
 from parnet_zoo.recipe import Recipe
 from parnet_zoo.recipe.schema.duration import seconds_of
@@ -28,14 +30,16 @@ from parnet_zoo.training.epoch_end import EpochEnd
 from parnet_zoo.training.fit_files import CHECKPOINTS
 from parnet_zoo.training.fit_progress import FitProgress
 from parnet_zoo.training.fit_state import FitState
+from parnet_zoo.training.full_disk import FULL
 from parnet_zoo.training.images import Images, normalisation
 from parnet_zoo.training.labels import distributions
 from parnet_zoo.training.learner import Learner
 from parnet_zoo.training.pace import Pace
 from parnet_zoo.training.progress import Progress
+from parnet_zoo.training.start import Start
 from parnet_zoo.training.strategy import training_strategy
 from parnet_zoo.training.tensorboard_log import TensorBoardLog
-from parnet_zoo.training.time_budget import TimeBudget
+from parnet_zoo.training.time_budget import FIRST_GUESS, TimeBudget
 from parnet_zoo.training.trainer import DivergedError, Trainer
 from parnet_zoo.training.validation import Validation
 
@@ -95,7 +99,7 @@ class FitJob:
         precision: Keras dtype policy to train in; see `resolve_precision`.
         directory: Of the run; where weights, checkpoints and logs are written.
         start_from: File of weights to begin with; None begins with random ones.
-        began: `time.monotonic()` at the start of the command.
+        began: The start of the command.
         listeners: Told of every epoch.
     """
 
@@ -107,7 +111,7 @@ class FitJob:
     precision: str
     directory: Path
     start_from: Path | None
-    began: float
+    began: Start
     listeners: Listeners
 
 
@@ -117,10 +121,12 @@ def fit(job: FitJob) -> Fitted:
     Where the job's directory has a checkpoint, the training goes on from there.
 
     Raises:
-        ParnetZooError: The loss became infinite or not a number, memory ran out, the disk is full,
-            or a checkpoint is of another training.
-        DataError: The images vanished.
-        CheckpointError: The weights to begin with are of another network.
+        ParnetZooError: The loss became infinite or not a number, memory ran out, no checkpoint can
+            be written, or the one that is there is of another training.
+        DataError: The images vanished, or others can be read than when the training began.
+        CheckpointError: The weights to begin with are of another network, or those of the best
+            epoch have been damaged.
+        OSError: The disk is full; see `full_disk_in_words`.
         SpecError: The network has no such stage to freeze.
         Interrupted: Ctrl-C or SIGTERM; the directory has a checkpoint then.
     """
@@ -147,16 +153,16 @@ def _train(job: FitJob) -> FitState:
     listeners.progress.say(f"computing in {job.precision} on {_devices(strategy)}")
     learner = _learner(job, strategy)
     batches = _training_batches(job)
-    steps = batches.steps_per_epoch
     checkpoints = CheckpointFolder(job.directory / CHECKPOINTS)
-    state = _restored(checkpoints, learner, listeners.progress)
+    state = _restored(job, checkpoints, learner)
     if state is None:
-        state = _begun(job, learner, recipe.epochs * steps)
-    trainer = _trainer(job, learner, batches, state, checkpoints)
+        state = _begun(job, learner, _planned_steps(recipe, batches.steps_per_epoch))
     try:
-        if not state.step:
-            trainer.save()
-        trainer.train()
+        with _tensorboard(job, state) as tensorboard:
+            trainer = _trainer(job, learner, batches, state, checkpoints, tensorboard)
+            if not state.step:
+                trainer.save()
+            trainer.train()
     except DivergedError as error:
         raise _diverged(state.epochs + 1, recipe) from error
     except tf.errors.OpError as error:
@@ -179,13 +185,13 @@ def _learner(job: FitJob, strategy: tf.distribute.Strategy) -> Learner:
     )
 
 
-def _restored(
-    checkpoints: CheckpointFolder, learner: Learner, progress: Progress
-) -> FitState | None:
+def _restored(job: FitJob, checkpoints: CheckpointFolder, learner: Learner) -> FitState | None:
     """Where the training was broken off; None where it has not begun."""
+    progress = job.listeners.progress
     found = checkpoints.latest()
+    instead = "no other one is left" if found is None else "the checkpoint before it is used"
     for sentence in checkpoints.damaged:
-        progress.warn(f"{sentence}; the checkpoint before it is used")
+        progress.warn(f"{sentence}; {instead}")
     if found is None:
         return None
     try:
@@ -194,17 +200,33 @@ def _restored(
         raise ParnetZooError(
             "the checkpoint was written by another version of parnet-zoo; go on with that one"
         ) from error
+    if state.train_images not in (None, job.train.readable):
+        raise DataError(
+            f"{job.train.readable} training images can be read, and {state.train_images} could when"
+            " the run began, so that it cannot go on as if nothing had happened; see to the images,"
+            " or start a new run"
+        )
     learner.begin()
     learner.restore(found.arrays)
     progress.say(f"going on after {state.step} steps, {state.epochs} whole epochs among them")
     return state
 
 
+def _planned_steps(recipe: Recipe, steps_per_epoch: int) -> int:
+    steps = recipe.epochs * steps_per_epoch
+    return steps if recipe.time is None else max(steps, FIRST_GUESS)
+
+
 def _begun(job: FitJob, learner: Learner, total_steps: int) -> FitState:
     if job.start_from is not None:
         job.listeners.loaded(learner.load(job.start_from))
+    elif job.recipe.model.weights is not None:
+        raise ParnetZooError(
+            f"no checkpoint in {job.directory / CHECKPOINTS} is whole, and the weights that the run"
+            " started from are behind them; start a new run"
+        )
     learner.begin()
-    return FitState(total_steps=total_steps)
+    return FitState(total_steps=total_steps, train_images=job.train.readable)
 
 
 def _trainer(
@@ -213,6 +235,7 @@ def _trainer(
     batches: TrainingBatches,
     state: FitState,
     checkpoints: CheckpointFolder,
+    tensorboard: TensorBoardLog | None,
 ) -> Trainer:
     recipe, listeners = job.recipe, job.listeners
     feed = BatchFeed(batches, recipe)
@@ -222,7 +245,7 @@ def _trainer(
         job.directory,
         metrics=listeners.metrics,
         checkpoint=listeners.checkpoint,
-        tensorboard=_tensorboard(job, state),
+        tensorboard=tensorboard,
         state=state,
     )
     return Trainer(
@@ -256,13 +279,16 @@ def _pace(job: FitJob, steps_per_epoch: int, feed: BatchFeed) -> Pace:
 def _budget(job: FitJob) -> TimeBudget | None:
     if job.recipe.time is None:
         return None
-    return TimeBudget(seconds_of(job.recipe.time), time.monotonic() - job.began)
+    return TimeBudget(seconds_of(job.recipe.time))
 
 
-def _tensorboard(job: FitJob, state: FitState) -> TensorBoardLog | None:
+@contextmanager
+def _tensorboard(job: FitJob, state: FitState) -> Iterator[TensorBoardLog | None]:
     if not job.recipe.tensorboard:
-        return None
-    return TensorBoardLog(job.directory / "tensorboard", state.history)
+        yield None
+        return
+    with closing(TensorBoardLog(job.directory / "tensorboard", state.history)) as log:
+        yield log
 
 
 def _training_batches(job: FitJob) -> TrainingBatches:
@@ -298,7 +324,7 @@ def _best_model(job: FitJob, weights: Path) -> Any:
     """The network in float32, whatever it was trained in."""
     with dtype_policy("float32"):
         model = job.recipe.spec().build(num_classes=len(job.classes))
-    model.load_weights(weights)
+    load_weights(model, weights)
     return model
 
 
@@ -311,14 +337,19 @@ def _diverged(epoch: int, recipe: Recipe) -> ParnetZooError:
 
 
 def _in_words(error: tf.errors.OpError) -> Exception:
-    """The data package's own error, which TensorFlow wraps; any other is passed on."""
+    """The data package's or the system's own error, which TensorFlow wraps, or this one."""
     text = str(error.message)
+    _, found, sentence = text.partition(f"{DataError.__name__}: ")
+    if found:
+        return DataError(sentence.splitlines()[0])
+    if full := [code for code in FULL if os.strerror(code) in text]:
+        return OSError(full[0], os.strerror(full[0]))
     if isinstance(error, tf.errors.ResourceExhaustedError):
         return ParnetZooError(
             f"out of memory: {text.splitlines()[0]}; use a smaller batch, resolution or network"
         )
-    _, found, sentence = text.partition(f"{DataError.__name__}: ")
-    return DataError(sentence.splitlines()[0]) if found else error
+    passed_on: Exception = error
+    return passed_on
 
 
 def _devices(strategy: tf.distribute.Strategy) -> str:

@@ -6,8 +6,10 @@ from pathlib import Path
 
 CHECKPOINTS = "checkpoints"
 """Folder with the way back."""
+CHECKPOINT = "[0-9]" * 8 + ".checkpoint"
+"""Pattern of its files' names; one that is being written has another."""
 
 
 def has_checkpoint(directory: Path) -> bool:
-    """Whether a fit has written a checkpoint, whole or not, into a run's directory."""
-    return any((directory / CHECKPOINTS).glob("*.checkpoint"))
+    """Whether a fit has finished a checkpoint, damaged since or not, in a run's directory."""
+    return any((directory / CHECKPOINTS).glob(CHECKPOINT))

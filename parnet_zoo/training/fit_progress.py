@@ -55,10 +55,6 @@ class FitProgress:
             " early stopping not counted)"
         )
 
-    def say(self, text: str) -> None:
-        """Write a line."""
-        self._progress.say(text)
-
     def close(self) -> None:
         """Close what an exception left open."""
         self._stack.close()

@@ -38,7 +38,9 @@ def interruption() -> Iterator[Interruption]:
 
     The second one raises `Interrupted` at once: a step or a validation may take long, and whoever
     asks twice does not want to wait. A SIGINT that is ignored, as in background jobs of a shell,
-    stays ignored. Outside the main thread, where Python cannot set handlers, nothing changes.
+    stays ignored. Where the first was a SIGTERM, later ones are ignored after the `with`, until
+    `interruptible` ends: they must not break off the ending that it began. Outside the main thread,
+    where Python cannot set handlers, nothing changes.
     """
     noted = Interruption()
     if threading.current_thread() is not threading.main_thread():
@@ -58,3 +60,5 @@ def interruption() -> Iterator[Interruption]:
         for number, handler in before.items():
             # None: a handler that was not set by Python, which cannot be put back from here.
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        if noted.signal_number == signal.SIGTERM:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from parnet_zoo.data.folder import ImageFolder
 from parnet_zoo.data.pipeline import evaluation_batches
-from parnet_zoo.errors import ParnetZooError
+from parnet_zoo.errors import DataError, ParnetZooError
 from parnet_zoo.evaluation.metrics import log_loss, top1
 from parnet_zoo.networks.agreement import Agreement, agreement
 from parnet_zoo.networks.deploy_form import NoDeployFormError, to_deploy_form
@@ -123,6 +123,9 @@ def judge(classifier: Classifier, images: Images, *, flip: bool = False) -> Judg
         classifier: The packed network.
         images: The split.
         flip: Whether to ask about the mirror images as well.
+
+    Raises:
+        DataError: None of them can be read any more.
     """
     truths, answers, mirrored = [], [], []
     for pixels, truth in _batches(images):
@@ -130,6 +133,8 @@ def judge(classifier: Classifier, images: Images, *, flip: bool = False) -> Judg
         answers.append(classifier.probabilities(pixels))
         if flip:
             mirrored.append(classifier.probabilities(np.ascontiguousarray(pixels[:, :, ::-1])))
+    if not truths:
+        raise DataError(f"no {images.split.name} image can be read any more; put them back")
     truth, probabilities = np.concatenate(truths), np.concatenate(answers)
     if not flip:
         return Judged(truth, probabilities)

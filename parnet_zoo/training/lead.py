@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from parnet_zoo.training.conductor import Conductor
 from parnet_zoo.training.plan import Plan
 from parnet_zoo.training.progress import Progress
 from parnet_zoo.training.result import TrainResult
+from parnet_zoo.training.start import Start
 
 
 def lead(
@@ -20,7 +20,7 @@ def lead(
     open_run: Callable[[], TrackedRun],
     weights: Path | None,
     progress: Progress,
-    began: float,
+    began: Start,
 ) -> TrainResult:
     """Conduct a run; a broken-off one says how to go on with it.
 
@@ -30,7 +30,7 @@ def lead(
         open_run: Begins the run, or goes on with it.
         weights: File of weights that a new training starts from.
         progress: What the person sees.
-        began: `time.monotonic()` at the start of the command.
+        began: The start of the command.
 
     Raises:
         ParnetZooError: See `train`.
@@ -44,7 +44,7 @@ def lead(
             result = Conductor(plan, run, progress, weights, began).conduct()
     except BaseException as error:
         if run_id is not None:
-            status = "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED"
+            status = "KILLED" if isinstance(error, KeyboardInterrupt | SystemExit) else "FAILED"
             progress.warn(
                 f"the run is {status} in MLflow; what it has left is in {directory};"
                 f" to go on with it: parnet-zoo resume {run_id}"
@@ -52,4 +52,4 @@ def lead(
         raise
     if not run.undelivered:
         shutil.rmtree(directory, ignore_errors=True)
-    return result.model_copy(update={"seconds": time.monotonic() - began})
+    return result.model_copy(update={"seconds": began.seconds()})

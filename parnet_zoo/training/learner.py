@@ -52,6 +52,7 @@ class Learner:
         self._recipe = recipe
         self._strategy = strategy
         self._class_weights = class_weights
+        self._precision = precision
         self._steps: dict[bool, TrainStep] = {}
         with strategy.scope(), dtype_policy(precision):
             self.model = recipe.spec().build(num_classes=classes)
@@ -60,8 +61,7 @@ class Learner:
             if recipe.model.freeze:
                 statistics = recipe.model.freeze_statistics
                 freeze(self.model, recipe.model.freeze, statistics=statistics)
-            self._optimizer = build_optimizer(self._optimizer_section(), precision=precision)
-            self._optimizer.build(self.model.trainable_variables)
+            self._optimizer = self._new_optimizer()
         self._average: MovingAverage | None = None
         self._head_only = False
         self._thaw: Callable[[], None] = lambda: None
@@ -89,6 +89,17 @@ class Learner:
         else:
             self._thaw()
         self._head_only = wanted
+
+    def restart_optimizer(self) -> None:
+        """Have the optimiser as it is before any step.
+
+        When the backbone begins to be trained, the steps of the head alone would count for it as
+        well: Adam's correction of its first moments would be over before it has any.
+        """
+        with self._strategy.scope():
+            fresh = self._new_optimizer()
+        for variable, value in zip(self._optimizer.variables, fresh.variables, strict=True):
+            variable.assign(value)
 
     def step(self, pixels: Any, targets: Any, *, number: int, rate: float) -> StepSums:
         """Train on one batch.
@@ -128,6 +139,12 @@ class Learner:
             "average": averages,
         }
 
+    def _new_optimizer(self) -> Any:
+        """Over all that is trained at any time."""
+        optimizer = build_optimizer(self._optimizer_section(), precision=self._precision)
+        optimizer.build(self.model.trainable_variables)
+        return optimizer
+
     def _optimizer_section(self) -> OptimizerSection:
         """With several replicas, gradients are clipped as the part that each contributes."""
         section, replicas = self._recipe.optimizer, self._strategy.num_replicas_in_sync
@@ -136,14 +153,11 @@ class Learner:
         return section.model_copy(update={"clip_norm": section.clip_norm / replicas})
 
     def _new_step(self) -> TrainStep:
-        optimizer = self._recipe.optimizer
         return TrainStep(
             self.model,
             self._optimizer,
             strategy=self._strategy,
             class_weights=self._class_weights,
-            factors=layer_rates(self.model, optimizer),
+            factors=layer_rates(self.model, self._recipe.optimizer),
             average=self._average,
-            # Accumulated gradients are kept once, so they must be the same everywhere.
-            whole=optimizer.clip_norm is not None or optimizer.accumulation > 1,
         )

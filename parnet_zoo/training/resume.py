@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import shutil
-import time
 from pathlib import Path
 
 from parnet_zoo.errors import UsageError
+from parnet_zoo.recipe import load_recipe
 from parnet_zoo.tracking.ended import EndedRun, ended_run
 from parnet_zoo.tracking.left_behind import LeftRun, left_runs
 from parnet_zoo.tracking.run import TrackedRun
 from parnet_zoo.tracking.signals import interruptible
 from parnet_zoo.training.fit_files import has_checkpoint
-from parnet_zoo.training.initial_weights import initial_weights
+from parnet_zoo.training.initial_weights import check_weights, initial_weights
 from parnet_zoo.training.lead import lead
 from parnet_zoo.training.plan import Plan
 from parnet_zoo.training.progress import Progress
 from parnet_zoo.training.result import TrainResult
-from parnet_zoo.training.run import plan_training
+from parnet_zoo.training.run import plan_of
 from parnet_zoo.training.run_folder import RECIPE, RUNS, RunFolder, broken_off
+from parnet_zoo.training.start import Start
 
 
 def resume(run_id: str | None = None, *, quiet: bool = False) -> TrainResult | EndedRun:
@@ -35,12 +36,12 @@ def resume(run_id: str | None = None, *, quiet: bool = False) -> TrainResult | E
         What `train` would have returned; or, for a run that has its end behind it, which that is.
 
     Raises:
-        UsageError: There is no such run here.
+        UsageError: There is no such run here, or its recipe has changed.
         DataError: Its images have changed.
         TrackingError: Another process is working on it, or its store does not answer.
         ParnetZooError: As `train`.
     """
-    began = time.monotonic()
+    began = Start()
     progress = Progress(quiet=quiet)
     left = broken_off(run_id)
     if left is None:
@@ -48,14 +49,25 @@ def resume(run_id: str | None = None, *, quiet: bool = False) -> TrainResult | E
     if left.status == "FINISHED":
         _deliver(left)
         return ended_run(left.run_id) or EndedRun(run_id=left.run_id, status=left.status)
-    plan = plan_training(left.directory / RECIPE)
-    RunFolder(left.directory).check(plan)
+    plan = _plan(left.directory)
     progress.say("\n".join(plan.lines()))
     with interruptible():
         return _go_on(left, plan, progress, began)
 
 
-def _go_on(left: LeftRun, plan: Plan, progress: Progress, began: float) -> TrainResult:
+def _plan(directory: Path) -> Plan:
+    """What the run began with; the weights that it started from may have gone since."""
+    folder = RunFolder(directory)
+    folder.check_recipe()
+    loaded = load_recipe(directory / RECIPE)
+    if not has_checkpoint(directory):
+        check_weights(loaded)
+    plan = plan_of(loaded)
+    folder.check_images(plan)
+    return plan
+
+
+def _go_on(left: LeftRun, plan: Plan, progress: Progress, began: Start) -> TrainResult:
     def open_run() -> TrackedRun:
         return TrackedRun.resume(left.directory)
 
@@ -75,7 +87,7 @@ def _ended(run_id: str | None) -> EndedRun:
     """What to say where no run of the working directory is to go on."""
     here = Path.cwd() / RUNS
     if run_id is None:
-        found = ended_run(None)
+        found = ended_run(None, below=here)
         busy = [run.run_id for run in left_runs(RUNS) if run.in_work]
         if busy:
             raise UsageError(f"another process is working on run {busy[-1]}; nothing else is left")
@@ -84,6 +96,8 @@ def _ended(run_id: str | None) -> EndedRun:
         return found
     found = ended_run(run_id)
     if found is None or found.status != "FINISHED":
-        where = f"; it was started in {found.directory}" if found and found.directory else ""
-        raise UsageError(f"there is nothing of a run {run_id} in {here}{where}: resume it there")
+        hint = "resume it in the folder in which it was started"
+        if found and found.directory:
+            hint = f"it was started in {found.directory}: resume it there"
+        raise UsageError(f"there is nothing of a run {run_id} in {here}; {hint}")
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from parnet_zoo.training.result import TrainResult
 from parnet_zoo.training.run_folder import RunFolder
 from parnet_zoo.training.silence import import_quietly
 from parnet_zoo.training.smoke import smoke_recipe
+from parnet_zoo.training.start import Start
 
 
 def train(
@@ -53,7 +53,7 @@ def train(
         ParnetZooError: The training diverged, or memory or the disk was full.
         Interrupted: Ctrl-C or SIGTERM; `resume` goes on with the run.
     """
-    began = time.monotonic()
+    began = Start()
     progress = Progress(quiet=quiet)
     plan = plan_training(recipe, overrides=overrides, **changes)
     progress.say("\n".join(plan.lines()))
@@ -87,8 +87,18 @@ def plan_training(recipe: str | Path, *, overrides: Sequence[str] = (), **change
         DataError: The images are missing or cannot be used.
     """
     loaded = load_recipe(recipe, overrides, **changes)
-    checked = loaded.recipe
     check_weights(loaded)
+    return plan_of(loaded)
+
+
+def plan_of(loaded: LoadedRecipe) -> Plan:
+    """The plan of a recipe, whose weights to start from nobody looks at.
+
+    Raises:
+        RecipeError: It does not fit its images, or takes far more memory than there is.
+        DataError: The images are missing or cannot be used.
+    """
+    checked = loaded.recipe
     if checked.data.source == "digits":
         write_digits(checked.data_root)
     folder = _scan(loaded)

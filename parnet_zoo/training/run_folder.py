@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ class _Facts(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     source: str
+    recipe_sha256: str
     data_digest: str
 
 
@@ -47,31 +49,55 @@ class RunFolder:
             TrackingError: It cannot be written.
         """
         path = (RUNS / f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid4().hex[:8]}").resolve()
-        facts = _Facts(source=str(plan.source), data_digest=plan.folder.digest)
+        recipe = plan.recipe.to_yaml().encode()
+        facts = _Facts(
+            source=str(plan.source),
+            recipe_sha256=hashlib.sha256(recipe).hexdigest(),
+            data_digest=plan.folder.digest,
+        )
         try:
             path.mkdir(parents=True)
-            (path / RECIPE).write_text(plan.recipe.to_yaml(), encoding="utf-8")
+            (path / RECIPE).write_bytes(recipe)
             (path / _FACTS).write_text(facts.model_dump_json(), encoding="utf-8")
         except OSError as error:
             raise TrackingError(f"{path} cannot be written: {error.strerror}") from error
         return cls(path)
 
-    def check(self, plan: Plan) -> None:
-        """Compare what a run is to go on with to what it began with.
+    def check_recipe(self) -> None:
+        """Compare the recipe that is there to that which the run began with.
 
         Raises:
-            DataError: The images are others now.
+            UsageError: It has changed, or the folder is not whole.
+        """
+        facts, path = self._facts(), self.path / RECIPE
+        try:
+            found = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError as error:
+            raise UsageError(f"{self.path} is not whole: {RECIPE} cannot be read") from error
+        if found != facts.recipe_sha256:
+            raise UsageError(
+                f"{path} has changed since the run began, which goes on with its own recipe only:"
+                " put it back, or start a new run with this one"
+            )
+
+    def check_images(self, plan: Plan) -> None:
+        """Compare the images that a run is to go on with to those that it began with.
+
+        Raises:
+            DataError: They are others now.
             UsageError: The folder is not whole.
         """
-        try:
-            facts = _Facts.model_validate_json((self.path / _FACTS).read_text(encoding="utf-8"))
-        except (OSError, ValidationError) as error:
-            raise UsageError(f"{self.path} is not whole: {_FACTS} cannot be read") from error
-        if facts.data_digest != plan.folder.digest:
+        if self._facts().data_digest != plan.folder.digest:
             raise DataError(
                 f"the images in {plan.folder.root} have changed since the run began, so that it"
                 " cannot go on as if nothing had happened; put them back, or start a new run"
             )
+
+    def _facts(self) -> _Facts:
+        try:
+            return _Facts.model_validate_json((self.path / _FACTS).read_bytes())
+        except (OSError, ValidationError) as error:
+            raise UsageError(f"{self.path} is not whole: {_FACTS} cannot be read") from error
 
 
 def broken_off(run_id: str | None) -> LeftRun | None:
@@ -89,5 +115,4 @@ def broken_off(run_id: str | None) -> LeftRun | None:
     free = [run for run in left if not run.in_work]
     interrupted = [run for run in free if run.status in ("RUNNING", "KILLED")]
     failed = [run for run in free if run.status == "FAILED"]
-    candidates = interrupted or failed
-    return candidates[-1] if candidates else None
+    return max(interrupted or failed, key=lambda run: run.changed, default=None)

@@ -10,6 +10,8 @@ from parnet_zoo.training.pace import Pace
 
 FIRST_STEPS = 10
 """Timed steps after which the number of steps is settled for the first time."""
+FIRST_GUESS = 100
+"""Steps at least that a training is taken to have until then, or it might end before."""
 SHARE = 20
 """The number is looked at again after each so much of the training: machines are shared."""
 LONGEST_WARM_UP = 0.2
@@ -22,11 +24,9 @@ class TimeBudget:
 
     Attributes:
         seconds: Wall-clock seconds of the whole run, start-up and judging included.
-        started: Seconds of it that were gone when the training began.
     """
 
     seconds: float
-    started: float
     _next: int = 0
 
     def due(self, state: FitState, timed: int) -> bool:
@@ -37,8 +37,8 @@ class TimeBudget:
         return True
 
     def steps(self, pace: Pace, state: FitState, spent: float) -> int:
-        """How many steps the whole training should have, `spent` seconds after its beginning."""
-        total = pace.fitting_steps(state.step, self.seconds - self.started - spent)
+        """How many steps the whole training should have, `spent` seconds after the run began."""
+        total = pace.fitting_steps(state.step, self.seconds - spent)
         self._next = state.step + max(FIRST_STEPS, (total - state.step) // SHARE)
         return total
 

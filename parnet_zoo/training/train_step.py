@@ -40,8 +40,6 @@ class TrainStep:
         class_weights: Shape (classes,).
         factors: Of each trainable variable's learning rate; None: 1 for all.
         average: Follows the weights, if there is one.
-        whole: Whether the optimiser has to see the gradients of the whole batch in each replica,
-            for clipping them or adding them up, where it would see its own part only.
     """
 
     def __init__(
@@ -53,7 +51,6 @@ class TrainStep:
         class_weights: NDArray[np.float32],
         factors: Sequence[float] | None,
         average: MovingAverage | None,
-        whole: bool,
     ) -> None:
         self._model = model
         self._optimizer = optimizer
@@ -63,9 +60,10 @@ class TrainStep:
         self._factors = factors
         self._average = average
         self._replicas = strategy.num_replicas_in_sync
-        self._sum_first = self._replicas > 1 and whole
         self._one_replica = self._compiled()
-        self._step = tf.function(self._all_replicas, autograph=False, reduce_retracing=True)
+        # A graph for each shape, and not one for several: which graph a step gets, and so its last
+        # bits, must not depend on the steps before it, which a resumed training has not seen.
+        self._step = tf.function(self._all_replicas, autograph=False)
 
     def __call__(
         self, pixels: tf.Tensor, targets: tf.Tensor, *, rate: float, average_rate: float
@@ -109,16 +107,8 @@ class TrainStep:
                 loss += tf.add_n(self._model.losses) / self._replicas
             scaled = self._optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled, self._variables)
-        if self._sum_first:
-            gradients = self._summed(gradients)
         apply_scaled(self._optimizer, gradients, self._variables, self._factors)
         return tf.reduce_sum(losses), correct_answers(logits, targets)
-
-    def _summed(self, gradients: Sequence[Any]) -> Sequence[Any]:
-        """The sum over all replicas, of which each then contributes its part."""
-        context = tf.distribute.get_replica_context()
-        summed = context.all_reduce(tf.distribute.ReduceOp.SUM, list(gradients))
-        return [gradient / self._replicas for gradient in summed]
 
     def _divided(self, pixels: tf.Tensor, targets: tf.Tensor) -> tuple[Any, Any]:
         """The batch in parts, one for each device; what is missing is filled up without a target.

@@ -19,6 +19,7 @@ from parnet_zoo.training.interruption import Interruption, interruption
 from parnet_zoo.training.learner import Learner
 from parnet_zoo.training.learning_rate import rate_at
 from parnet_zoo.training.pace import Pace
+from parnet_zoo.training.start import Start
 from parnet_zoo.training.time_budget import TimeBudget
 from parnet_zoo.training.train_step import StepSums
 from parnet_zoo.training.validation import Validation
@@ -47,7 +48,7 @@ class Trainer:
         saved: Called after each checkpoint.
         pace: Tells when it will be done.
         shown: What the person sees.
-        began: `time.monotonic()` at the start of the command.
+        began: The start of the command.
         steps_per_epoch: Steps that see each image once.
         budget: Decides on the number of steps, where the recipe has a time.
     """
@@ -62,15 +63,13 @@ class Trainer:
     saved: Callable[[FitState], None]
     pace: Pace
     shown: FitProgress
-    began: float
+    began: Start
     steps_per_epoch: int
     budget: TimeBudget | None = None
     _interruption: Interruption = field(default_factory=Interruption)
     _saved: float = field(default_factory=time.monotonic)
     _stepped: bool = False
     _expected: bool = False
-    _cpu: float = 0.0
-    _clock: float = field(default_factory=time.monotonic)
 
     def train(self) -> None:
         """Go on to the end.
@@ -87,6 +86,7 @@ class Trainer:
                     self._end_epoch()
             finally:
                 self.shown.close()
+        self._interruption.raise_it()  # it may have come after the last step
 
     @property
     def _save_seconds(self) -> float:
@@ -105,7 +105,10 @@ class Trainer:
         """Take the steps that are left of the epoch."""
         state = self.state
         first = state.epochs * self.steps_per_epoch
-        self.learner.train_head_only(state.epochs < self._head_epochs())
+        head_epochs = self._head_epochs()
+        self.learner.train_head_only(state.epochs < head_epochs)
+        if head_epochs and state.step == head_epochs * self.steps_per_epoch:
+            self.learner.restart_optimizer()  # also where a run goes on right here
         size = self.feed.size(state.step, state.total_steps)
         self.shown.begin_epoch(state.epochs + 1, self._epochs, self._epoch_end - first, size)
         while state.step < self._epoch_end:
@@ -128,7 +131,7 @@ class Trainer:
         self._count(sums, len(pixels), since)
         if not self._stepped:
             self._stepped = True
-            self.shown.first_step(time.monotonic() - self.began)
+            self.shown.first_step(self.began.seconds())
 
     def rate(self, step: int) -> float:
         """The learning rate of a step."""
@@ -174,8 +177,8 @@ class Trainer:
         return self.pace.remaining(self.state.step, self.state.total_steps)
 
     def _spent(self) -> float:
-        """Wall-clock seconds of this training, those before an interruption included."""
-        return self.state.seconds + time.monotonic() - self._clock
+        """Wall-clock seconds of this run, those before an interruption included."""
+        return self.state.seconds + self.began.seconds()
 
     def _pause(self) -> None:
         """Between two steps: write a checkpoint when it is time, or when somebody wants an end."""
@@ -221,7 +224,7 @@ class Trainer:
             self.state.history.setdefault(name, []).append(value)
 
     def _cpu_seconds(self) -> float:
-        return self.state.cpu_seconds + time.process_time() - self._cpu
+        return self.state.cpu_seconds + self.began.cpu_seconds()
 
     def save(self) -> None:
         """Write a checkpoint.
