@@ -66,11 +66,12 @@ def test_a_convolution_on_two_halves_is_keras_own() -> None:
 def test_kernels_are_multiplied_out_where_maps_are_small(monkeypatch: pytest.MonkeyPatch) -> None:
     multiplied: list[tuple[int, ...]] = []
     real = tensorflow_ops.conv_multiplied_out
-    monkeypatch.setattr(
-        tensorflow_ops,
-        "conv_multiplied_out",
-        lambda inputs, *rest: multiplied.append(tuple(inputs.shape)) or real(inputs, *rest),
-    )
+
+    def noted(inputs: Any, *rest: Any) -> Any:
+        multiplied.append(tuple(inputs.shape))
+        return real(inputs, *rest)
+
+    monkeypatch.setattr(tensorflow_ops, "conv_multiplied_out", noted)
     layer = Conv2D(4, 3)
     for side in (10, 11, 40):
         layer(np.zeros((1, side, side, 2), "float32"))

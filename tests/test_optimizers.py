@@ -18,14 +18,14 @@ from parnet_zoo.training.scaled_update import apply_scaled
 NAMES = get_args(OptimizerSection.model_fields["name"].annotation)
 FAST = ("adamw", "muon", "sgd")
 EACH = [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in NAMES]
-EVERYTHING = {"weight_decay": 0.1, "clip_norm": 1.0}
+EVERYTHING: dict[str, Any] = {"weight_decay": 0.1, "clip_norm": 1.0}
 Arrays = list[np.ndarray]
 
 
 def weights() -> list[Any]:
     """As of a convolution, a batch normalisation and a classifier."""
     random = np.random.default_rng(1)
-    layers = {
+    layers: dict[str, dict[str, tuple[int, ...]]] = {
         "beta_conv": {"kernel": (3, 3, 2, 8), "bias": (8,)},
         "bn": {"gamma": (8,), "beta": (8,)},
         "head_logits": {"kernel": (8, 3), "bias": (3,)},
@@ -89,7 +89,7 @@ def test_weight_decay_shrinks_kernels_and_leaves_norms_and_biases(
 ) -> None:
     variables = weights()
     before = values(variables)
-    fields = {"learning_rate": 0.1, "weight_decay": 0.5, "decay_all": decay_all}
+    fields: dict[str, Any] = {"learning_rate": 0.1, "weight_decay": 0.5, "decay_all": decay_all}
     optimizer = ready(variables, name=name, **fields)
     apply_scaled(optimizer, [np.zeros_like(value) for value in before], variables, None)
     for variable, old in zip(variables, before, strict=True):
