@@ -29,6 +29,10 @@ class TrackingError(ParnetZooError):
     exit_code = 4
 
 
+class DivergenceError(ParnetZooError):
+    """A training went wrong for good; going on with it would only repeat that."""
+
+
 class ImageError(ParnetZooError):
     """An image could not be read."""
 

@@ -232,7 +232,16 @@ def test_whichever_module_is_imported_first_all_classes_are_registered() -> None
     done = subprocess.run(
         [sys.executable, "-c", EACH_FIRST, *modules], capture_output=True, text=True, check=True
     )
-    classes = ["Baseline", "BatchNorm", "HalvesConv2D", "Interleave", "ParNet", "ParNetBlog"]
+    classes = [
+        "Baseline",
+        "BatchNorm",
+        "Conv2D",
+        "HalvesConv2D",
+        "Interleave",
+        "ParNet",
+        "ParNetBlog",
+        "silu",
+    ]
     found = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
     expected = " ".join(f"parnet_zoo>{name}" for name in classes)
     assert found == dict.fromkeys(modules, expected), done.stderr

@@ -15,6 +15,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -32,10 +33,12 @@ from parnet_zoo.training.fit_files import CHECKPOINTS, has_checkpoint
 from parnet_zoo.training.fit_state import EpochSums, FitState
 from parnet_zoo.training.full_disk import full_disk_in_words
 from parnet_zoo.training.interruption import interruption
+from parnet_zoo.training.learner import Learner
 from parnet_zoo.training.moving_average import MovingAverage
 from parnet_zoo.training.pace import FINISH_SECONDS, Pace
 from parnet_zoo.training.run_folder import broken_off
 from parnet_zoo.training.smoke import smoke_recipe
+from parnet_zoo.training.strategy import training_strategy
 from parnet_zoo.training.time_budget import TimeBudget
 from parnet_zoo.training.variables import put_values, values_of
 
@@ -470,3 +473,36 @@ def test_a_smoke_recipe_is_small_and_stays_as_it_is_when_made_so_again() -> None
     assert small.checkpoints is not None
     assert small.checkpoints.every_epochs == 1
     assert smoke_recipe(small, 10) == small
+
+
+@pytest.mark.slow
+def test_the_head_learns_alone_and_then_all_of_it_with_a_fresh_optimiser() -> None:
+    data = recipe(schedule={"name": "cosine", "head_epochs": 1}, optimizer={"name": "adamw"})
+    one_device = training_strategy(data.distribution)
+    weights = np.ones(3, np.float32)
+    learner = Learner(data, 3, precision="float32", strategy=one_device, class_weights=weights)
+    learner.begin()
+    pixels = tf.random.stateless_normal((4, 32, 32, 3), seed=(1, 2))
+    targets = tf.one_hot([0, 1, 2, 0], 3)
+
+    def changed_by_two_steps() -> set[bool]:
+        """Whether stages before the head, and the head, have changed."""
+        before = learner.values()
+        for number in range(2):
+            learner.step(pixels, targets, number=number, rate=1e-2)
+        after = learner.values()
+        return {
+            "head" in variable.path
+            for name, variable in learner.variables().items()
+            if name.startswith("model/") and not np.array_equal(before[name], after[name])
+        }
+
+    fresh = learner.values()
+    learner.train_head_only(True)
+    assert changed_by_two_steps() == {True}
+    learner.train_head_only(False)
+    learner.restart_optimizer()
+    for name, value in learner.values().items():
+        if name.startswith("optimizer/"):
+            np.testing.assert_array_equal(value, fresh[name])
+    assert changed_by_two_steps() == {True, False}

@@ -36,11 +36,12 @@ class Checkpoint:
     """A training as it was between two steps.
 
     Attributes:
-        arrays: Values of every variable, by name.
+        arrays: Values of every variable, by name. To be written, they may be the variables
+            themselves, or whatever has `shape` and `dtype` and becomes an array.
         state: All else; what JSON can hold.
     """
 
-    arrays: Mapping[str, NDArray[Any]]
+    arrays: Mapping[str, Any]
     state: Mapping[str, Any]
 
 
@@ -54,7 +55,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     Raises:
         OSError: The disk is full, or fails; nothing of the file is left then.
     """
-    arrays = {name: np.asarray(array) for name, array in checkpoint.arrays.items()}
+    arrays = checkpoint.arrays
     described = [[name, str(a.dtype), list(a.shape)] for name, a in arrays.items()]
     header = json.dumps({"state": checkpoint.state, "arrays": described}, allow_nan=True)
     unfinished = path.with_name(f"{UNFINISHED}{path.name}")
@@ -118,6 +119,8 @@ def _array(file: BinaryIO, dtype: str, shape: list[int]) -> NDArray[Any]:
     return np.frombuffer(data, kind, count).reshape(shape).astype(dtype, copy=False)
 
 
-def _bytes(array: NDArray[Any]) -> memoryview | bytes:
+def _bytes(value: Any) -> memoryview | bytes:
+    """One at a time, so that a large network is not in memory twice while it is written."""
+    array = np.asarray(value)
     little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
     return little.reshape(-1).view(np.uint8).data if little.size else b""

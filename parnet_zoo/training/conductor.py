@@ -15,7 +15,7 @@ from parnet_zoo.tracking.run import TrackedRun
 from parnet_zoo.training.full_disk import full_disk_in_words
 from parnet_zoo.training.plan import Plan
 from parnet_zoo.training.progress import Progress
-from parnet_zoo.training.publish import Publication, publish
+from parnet_zoo.training.publish import Publication, Published, publish
 from parnet_zoo.training.reproducible import reproducibility
 from parnet_zoo.training.result import TrainResult
 from parnet_zoo.training.silence import import_quietly
@@ -142,23 +142,28 @@ class Conductor:
         packed = self.run.directory / "model"
         difference = fold_and_pack(fitted.model, recipe, folder, validation, packed)
         classifier = Classifier(packed)
-        flip = recipe.evaluation.flip
-        on_validation = judge(classifier, validation, flip=flip)
-        judged, split = on_validation, validation.split.name
+        on_validation = judge(classifier, validation, flip=recipe.evaluation.flip)
         test = self._test_images(validation)
-        if test is not None:
-            judged, split = judge(classifier, test, flip=flip), "test"
+        on_test = None if test is None else judge(classifier, test, flip=recipe.evaluation.flip)
         metrics = self._final_metrics(fitted, difference)
         metrics |= on_validation.flip_metrics("val")
-        metrics |= judged.metrics("test") if test is not None else {}
+        metrics |= on_test.metrics("test") if on_test else {}
         metrics["unreadable_images"] = self._unreadable
-        self._log_judgement(judged, split)
+        if on_test is not None:
+            self._log_judgement(on_test, "test")
+        else:
+            self._log_judgement(on_validation, validation.split.name)
         self.run.log_metrics(metrics, len(fitted.history["loss"]))
         example = _first(validation).read_bytes()
         publication = Publication.write(packed, recipe, fitted.best_epoch, example)
         is_better = better_than_champion(on_validation, self.plan, validation, self.progress)
         published = publish(publication, self.run, self.progress, is_better)
         last = {name: values[-1] for name, values in fitted.history.items()}
+        return self._result(published, last | metrics, _path(_first(test or validation)))
+
+    def _result(
+        self, published: Published, metrics: dict[str, float], example: str | None
+    ) -> TrainResult:
         return TrainResult(
             run_id=self.run.run_id,
             experiment=self.run.experiment,
@@ -167,9 +172,9 @@ class Conductor:
             model_name=published.name,
             model_version=published.version,
             alias=published.alias,
-            labels=folder.classes,
-            example=_path(_first(test or validation)),
-            metrics=last | metrics,
+            labels=self.plan.folder.classes,
+            example=example,
+            metrics=metrics,
             seconds=0.0,
         )
 

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from parnet_zoo.data.pipeline import evaluation_batches
 from parnet_zoo.data.training_batches import TrainingBatches
-from parnet_zoo.errors import DataError, ParnetZooError
+from parnet_zoo.errors import DataError, DivergenceError, ParnetZooError
 from parnet_zoo.networks.dtype_policy import dtype_policy
 from parnet_zoo.networks.weights import load_weights
 from parnet_zoo.networks.weights_report import WeightsReport
@@ -328,8 +328,8 @@ def _best_model(job: FitJob, weights: Path) -> Any:
     return model
 
 
-def _diverged(epoch: int, recipe: Recipe) -> ParnetZooError:
-    return ParnetZooError(
+def _diverged(epoch: int, recipe: Recipe) -> DivergenceError:
+    return DivergenceError(
         f"the loss is not a finite number any more in epoch {epoch}: the training"
         f" diverged; lower optimizer.learning_rate ({recipe.optimizer.learning_rate:g}), set"
         " optimizer.clip_norm, or use precision: float32"

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from parnet_zoo.errors import DivergenceError
 from parnet_zoo.tracking.run import TrackedRun
 from parnet_zoo.training.conductor import Conductor
 from parnet_zoo.training.plan import Plan
@@ -45,11 +46,15 @@ def lead(
     except BaseException as error:
         if run_id is not None:
             status = "KILLED" if isinstance(error, KeyboardInterrupt | SystemExit) else "FAILED"
+            again = "" if isinstance(error, DivergenceError) else _how_to_go_on(run_id)
             progress.warn(
-                f"the run is {status} in MLflow; what it has left is in {directory};"
-                f" to go on with it: parnet-zoo resume {run_id}"
+                f"the run is {status} in MLflow; what it has left is in {directory}{again}"
             )
         raise
     if not run.undelivered:
         shutil.rmtree(directory, ignore_errors=True)
     return result.model_copy(update={"seconds": began.seconds()})
+
+
+def _how_to_go_on(run_id: str) -> str:
+    return f"; to go on with it: parnet-zoo resume {run_id}"

@@ -23,7 +23,7 @@ from parnet_zoo.training.optimizers import build_optimizer
 from parnet_zoo.training.sync_batch_norm import sync_batch_norm
 from parnet_zoo.training.train_step import StepSums, TrainStep
 from parnet_zoo.training.trainable import head_only
-from parnet_zoo.training.variables import put_values, values_of
+from parnet_zoo.training.variables import named, put_values, values_of
 
 
 class Learner:
@@ -122,6 +122,10 @@ class Learner:
     def values(self) -> dict[str, NDArray[Any]]:
         """Copies of all variables: weights, statistics, seeds, optimiser, averages."""
         return values_of(self._groups())
+
+    def variables(self) -> dict[str, Any]:
+        """All variables by name, to be read and written to a checkpoint one after the other."""
+        return named(self._groups())
 
     def restore(self, values: Mapping[str, NDArray[Any]]) -> None:
         """Set all variables to what `values` gave.

@@ -26,7 +26,6 @@ class _Facts(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    source: str
     recipe_sha256: str
     data_digest: str
 
@@ -51,7 +50,6 @@ class RunFolder:
         path = (RUNS / f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid4().hex[:8]}").resolve()
         recipe = plan.recipe.to_yaml().encode()
         facts = _Facts(
-            source=str(plan.source),
             recipe_sha256=hashlib.sha256(recipe).hexdigest(),
             data_digest=plan.folder.digest,
         )

@@ -236,6 +236,6 @@ class Trainer:
             update={"seconds": self._spent(), "cpu_seconds": self._cpu_seconds()}
         )
         state: dict[str, Any] = kept.model_dump(mode="json")
-        self.checkpoints.save(Checkpoint(self.learner.values(), state))
+        self.checkpoints.save(Checkpoint(self.learner.variables(), state))
         self.saved(self.state)
         self._saved = time.monotonic()
