@@ -15,6 +15,8 @@ PROCESS_BYTES = 1.9e9
 """TensorFlow, MLflow, and what judging and registering take; from benchmarks/memory.py."""
 BYTES_PER_PARAMETER = 16
 """float32 weight, gradient and the two moments of Adam."""
+BYTES_OF_A_COPY = 4
+"""Of a parameter, in a moving average or in a sum of gradients."""
 CACHED_BYTES = 1.5e9
 """Decoded pictures that are kept in memory at most."""
 CERTAIN = 2 / 3
@@ -35,6 +37,7 @@ class TrainingMemory:
         precision: As the recipe has it.
         stored: Height and width at which images are kept, where that is more than `resolution`.
         cache_bytes: Decoded images that are kept in memory at most.
+        copies: Of all parameters, besides what every training has.
     """
 
     spec: BackboneSpec
@@ -46,6 +49,7 @@ class TrainingMemory:
     precision: str
     stored: int = 0
     cache_bytes: float = CACHED_BYTES
+    copies: int = 0
 
     @classmethod
     def of(cls, recipe: Recipe, cost: Cost, *, classes: int, images: int) -> TrainingMemory:
@@ -61,6 +65,7 @@ class TrainingMemory:
             recipe.precision,
             stored=data.stored_resolution or 0,
             cache_bytes=_cache_bytes(data),
+            copies=(recipe.ema is not None) + (recipe.optimizer.accumulation > 1),
         )
 
     @property
@@ -102,7 +107,8 @@ class TrainingMemory:
 
     def _network_bytes(self, *, half: bool) -> float:
         activations = self.cost.activation_bytes * self.batch_size / (2 if half else 1)
-        return self.cost.parameters * BYTES_PER_PARAMETER + activations * 1.1
+        each = BYTES_PER_PARAMETER + BYTES_OF_A_COPY * self.copies
+        return self.cost.parameters * each + activations * 1.1
 
     def _largest_batch(self, available: float) -> int:
         one = replace(self, batch_size=1)
