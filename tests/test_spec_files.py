@@ -588,12 +588,12 @@ def test_a_recipes_mistakes_about_its_network_have_line_and_column(
 
 def test_from_outside_a_network_takes_the_place_of_the_files(folder: Path) -> None:
     own = load_spec("net.yaml")
-    assert load_recipe("dogcat", model="net.yaml").recipe.spec() == own.scaled(resolution=96)
+    assert load_recipe("dogcat", model="net.yaml").recipe.spec() == own.scaled(resolution=128)
     assert load_recipe("dogcat", ["model.spec=net.yaml"]).recipe.model.name is None
     assert load_recipe("pets.yaml", model="parnet_m").recipe.spec().name == "parnet_m+r64"
     assert load_recipe("pets.yaml", model=Path("net.yaml")).recipe.spec().name == "mine+r64"
     inline = {"spec": {"base": "parnet_test"}}
-    assert load_recipe("dogcat", model=inline).recipe.spec().name == "parnet_test+r96"
+    assert load_recipe("dogcat", model=inline).recipe.spec().name == "parnet_test+r128"
 
 
 @pytest.mark.parametrize("name", ["parnet_xl", "parnet_s", "mobilenet_v3_small"])
