@@ -14,6 +14,8 @@ from parnet_zoo.networks.after_import import AfterImport
 
 # What networks are drawn with, by module. The classes among it register themselves with Keras.
 _DRAWN_WITH = {
+    "activation": "activation_layer",
+    "conv": "convolved",
     "batch_norm": "BatchNorm",
     "halves_conv": "HalvesConv2D",
     "interleave": "Interleave",
