@@ -12,18 +12,17 @@ import argparse
 import json
 import math
 import os
-import platform
 import statistics
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import tensorflow as tf
+from this_machine import this_machine
 
 import registry
 from parnet_zoo.networks.deploy_form import to_deploy_form
@@ -39,7 +38,7 @@ FORMS = ("training", "deploy")
 def main() -> None:
     """Run the benchmark and print a table or JSON."""
     options = _options()
-    machine = _machine()
+    machine = this_machine()
     if not options.json:
         print(_headline(machine, options))
     measured: dict[str, dict[str, Any]] = {}
@@ -126,18 +125,6 @@ def _ratio(seconds: dict[str, list[float]]) -> float:
     """The median over the rounds of the training form's time over the deploy form's."""
     pairs = zip(seconds["training"], seconds["deploy"], strict=True)
     return statistics.median(training / deploy for training, deploy in pairs)
-
-
-def _machine() -> dict[str, Any]:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    cpu = names[0] if names else platform.processor() or platform.machine()
-    return {"cpu": cpu, "cores": cores, "load_before": load}
 
 
 def _headline(machine: dict[str, Any], options: argparse.Namespace) -> str:

@@ -15,14 +15,12 @@ import gc
 import json
 import math
 import os
-import platform
 import statistics
 import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -31,6 +29,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 import tensorflow as tf
+from this_machine import this_machine
 
 import registry
 from parnet_zoo.networks.batch_norm import EPSILON, MOMENTUM
@@ -55,7 +54,7 @@ Step = Callable[[], Any]
 def main() -> None:
     """Run the benchmark and print a table or JSON."""
     options = _options()
-    machine = _machine()
+    machine = this_machine()
     if options.digits:
         print(json.dumps(_digits(options.seeds), indent=2))
         return
@@ -237,18 +236,6 @@ def _trained_on_digits(precision: str, seed: int, images: Any, labels: Any) -> A
         targets = tf.one_hot(labels[chosen], 10)
         learner.step(tf.constant(images[chosen]), targets, number=number, rate=rate)
     return learner.model
-
-
-def _machine() -> dict[str, Any]:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    cpu = names[0] if names else platform.processor() or platform.machine()
-    return {"cpu": cpu, "cores": cores, "load_before": load}
 
 
 def _headline(machine: dict[str, Any], options: argparse.Namespace) -> str:

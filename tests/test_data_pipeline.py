@@ -8,42 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
 
 from parnet_zoo.data.early_end import end_of_data_expected
 from parnet_zoo.data.pipeline import evaluation_batches
 from parnet_zoo.data.store import Cache, ImageStore
 from parnet_zoo.errors import DataError
-from parnet_zoo.serving.runtime import decode_image
+from tests.test_training_batches import open_store
 
 SIZE, COUNT = 8, 23
 LABELS = np.arange(COUNT, dtype=np.int64)
 """Every image has a label of its own, so that a batch tells which images it holds."""
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 Batches = list[tuple[NDArray[np.float32], NDArray[np.int64]]]
-
-
-def pictures(folder: Path) -> list[Path]:
-    generator = np.random.default_rng(0)
-    paths = [folder / f"{number}.png" for number in range(COUNT)]
-    for path in paths:
-        Image.fromarray(generator.integers(0, 256, (SIZE, SIZE, 3), np.uint8)).save(path)
-    return paths
-
-
-def open_store(folder: Path, cache: Cache, broken: tuple[int, ...] = ()) -> ImageStore:
-    paths = pictures(folder)
-    for index in broken:
-        paths[index].write_text("not a picture")
-    store = ImageStore(
-        paths,
-        decode=lambda path: decode_image(path, SIZE),
-        size=SIZE,
-        cache=cache,
-        directory=folder,
-    )
-    store.prepare()
-    return store
 
 
 @pytest.fixture

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from parnet_zoo.errors import UsageError
 from parnet_zoo.recipe.schema.class_weights import ClassWeights
 
+SHOWN = 20
+"""Classes that a message lists."""
+
 
 def class_weights(
     wanted: ClassWeights, classes: Sequence[str], counts: Sequence[int]
@@ -48,5 +51,5 @@ def _balanced(counts: NDArray[np.float64]) -> NDArray[np.float32]:
 
 def _unknown(name: str, classes: Sequence[str]) -> str:
     near = difflib.get_close_matches(name, classes, n=1, cutoff=0)
-    shown = ", ".join(classes) if len(classes) <= 20 else f"{len(classes)} classes"  # noqa: PLR2004
+    shown = ", ".join(classes) if len(classes) <= SHOWN else f"{len(classes)} classes"
     return f"class_weights: the data has no class {name!a}; nearest is {near[0]!a}, of {shown}"
