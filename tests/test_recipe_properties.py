@@ -108,17 +108,27 @@ early_stopping:
   patience: 5
 checkpoints:
   every_epochs: 5
+  keep: 3
+  best: true
+  last: true
   filename: "{epoch:03d}.keras"
 save_every: 90s
 tensorboard: true
 evaluation:
   flip: true
+  label_errors: held_out
 smoke: true
 tracking:
   experiment: trials
+  system_metrics: false
+  system_metrics_every: 60s
 register:
   name: pets
   promote: if_better
+  gate:
+    minimum_accuracy: 0.9
+    maximum_latency_ms: 20
+    maximum_deploy_difference: 1e-3
 """
 DOCUMENT = parse_document(FULL, "full.yaml")
 GIVEN = sorted(path for path in DOCUMENT.keys if len(str(path[-1])) >= 3)

@@ -1,8 +1,9 @@
 """Weights kept along the way."""
 
 import string
+from typing import Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from parnet_zoo.recipe.schema.section import Section
 from parnet_zoo.recipe.schema.texts import Line
@@ -15,17 +16,40 @@ _FORMATS = {"epoch": ("", "d", "02d", "03d", "04d"), "metric": (".2f", ".3f", ".
 
 
 class CheckpointsSection(Section):
-    """Weights written every so many epochs and kept, besides what resuming needs."""
+    """Weights that stay in MLflow, each as a model of the run, besides what resuming needs."""
 
-    every_epochs: int = Field(
-        default=1, ge=1, le=100_000, description="Epochs from one checkpoint to the next."
+    every_epochs: int | None = Field(
+        default=1,
+        ge=1,
+        le=100_000,
+        description="Epochs from one checkpoint to the next; null: only what `best` and `last`"
+        " say.",
     )
+    keep: int | None = Field(
+        default=None,
+        ge=1,
+        le=100_000,
+        description="How many of these stay, the newest; null: all.",
+    )
+    best: bool = Field(
+        default=False,
+        description="Whether the best epoch so far is kept too, in place of the best before it.",
+    )
+    last: bool = Field(default=False, description="Whether the last epoch is kept too.")
     filename: Line = Field(
         default="epoch-{epoch:03d}.weights.h5",
         json_schema_extra={"x-allowed": "a file name with {epoch} in it"},
         description="File name, ending in `.weights.h5` or `.keras`, with `{epoch:03d}` and, if"
         " wanted, metrics such as `{loss:.3f}` and `{val_loss:.3f}` in it.",
     )
+
+    @model_validator(mode="after")
+    def _keeps_something(self) -> Self:
+        if self.every_epochs is None and not (self.best or self.last):
+            raise ValueError(
+                "nothing would be kept: set every_epochs, best or last, or checkpoints: null"
+            )
+        return self
 
     @field_validator("filename")
     @classmethod

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from parnet_zoo.recipe.schema.gate import GateSection
 from parnet_zoo.recipe.schema.section import Section
 from parnet_zoo.recipe.schema.texts import Name
 
@@ -17,5 +18,10 @@ class RegisterSection(Section):
     promote: Literal["never", "if_better"] = Field(
         default="never",
         description="Whether a later version may become `champion`: `never` makes it `candidate`;"
-        " `if_better` compares both on the validation data. The first version is always champion.",
+        " `if_better` compares both on the validation data. The first version that passes the gate"
+        " is always champion.",
+    )
+    gate: GateSection = Field(
+        default_factory=GateSection,
+        description="What a version must reach to become champion, also the first one.",
     )
