@@ -2,9 +2,11 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+# A test keeps one or two cores busy, and takes up to 3 GB.
+WORKERS ?= --numprocesses auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help install install-dev quickstart test check lint format lock clean
+.PHONY: help install install-dev quickstart test check postgres lint format lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this
@@ -18,10 +20,14 @@ quickstart: install ## train a small ParNet on handwritten digits, end to end
 	$(BIN)/parnet-zoo train recipes/quickstart.yaml
 
 test: install-dev ## every test (aim: 20 minutes on 2 cores)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(WORKERS)
 
 check: install-dev ## the fast tests (under 3 minutes)
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" $(WORKERS)
+
+postgres: ## install PostgreSQL for the test that needs it (Debian, Ubuntu; as root)
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || \
+	  { apt-get update && apt-get install --yes --no-install-recommends postgresql; }
 
 lint: install-dev ## ruff, mypy strict, import rules
 	$(BIN)/ruff check .

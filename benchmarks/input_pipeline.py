@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
 import sys
 import tempfile
@@ -28,6 +27,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 from PIL import Image
+from this_machine import this_machine
 
 from parnet_zoo.data.augmentation_spec import AugmentationSpec
 from parnet_zoo.data.cores import worker_count
@@ -109,7 +109,7 @@ def _run(options: argparse.Namespace, folder: ImageFolder) -> None:
     spec = load_recipe(options.recipe).recipe
     sizes = options.size or [64, 96, 128, 256]
     result: dict[str, Any] = {
-        "machine": _machine(),
+        "machine": this_machine() | {"threads": worker_count()},
         "data": options.data.name,
         "photo_size": options.photo_size,
         "images": len(folder.train),
@@ -342,20 +342,6 @@ def _step_rate(step: Callable[[], Any], setting: Setting) -> Measured:
     for _ in range(STEPS):
         step()
     return watch.look(STEPS * setting.batch_size)
-
-
-def _machine() -> dict[str, Any]:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {
-        "cpu": names[0] if names else platform.processor() or platform.machine(),
-        "cores": cores,
-        "threads": worker_count(),
-    }
 
 
 def _headline(result: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,31 @@ if os.environ.get("CI"):
 # A shell that starts the tests in the background has them ignore Ctrl-C, and what they start would
 # inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where several workers share the tests, a file stays with one, and so does a trained run.
+
+    Files with many slow tests come first, so that no worker is left alone with one at the end.
+    """
+    groups = [_group(item) for item in items]
+    slow = Counter(
+        name for name, item in zip(groups, items, strict=True) if item.get_closest_marker("slow")
+    )
+    for name, item in zip(groups, items, strict=True):
+        item.add_marker(pytest.mark.xdist_group(name))
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        in_order = sorted(
+            zip(groups, items, strict=True), key=lambda pair: -slow[pair[0]]
+        )  # stable: within a group as before
+        items[:] = [item for _, item in in_order]
+
+
+def _group(item: pytest.Item) -> str:
+    wanted = getattr(item, "fixturenames", ())
+    return "quickstart" if "quickstart" in wanted else item.path.stem
+
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PROGRAMS = Path(sys.executable).parent

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from parnet_zoo.errors import TrackingError
@@ -15,10 +19,16 @@ from parnet_zoo.tracking.reach import check_reachable
 
 
 class Server:
-    """An `mlflow server` on a port of its own."""
+    """An `mlflow server` on a port of its own.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: For its artifacts, its log and its database.
+        database: Another database, as an address.
+    """
+
+    def __init__(self, folder: Path, database: str | None = None) -> None:
         self._folder = folder
+        self._database = database or f"sqlite:///{folder}/mlflow.db"
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self._port = int(probe.getsockname()[1])
@@ -30,7 +40,7 @@ class Server:
         self._folder.mkdir(exist_ok=True)
         command = [sys.executable, "-m", "mlflow", "server", "--workers", "1"]
         command += ["--host", "127.0.0.1", "--port", str(self._port)]
-        command += ["--backend-store-uri", f"sqlite:///{self._folder}/mlflow.db"]
+        command += ["--backend-store-uri", self._database]
         command += ["--artifacts-destination", str(self._folder / "artifacts")]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -51,3 +61,29 @@ class Server:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
             self._process = None
+
+    @contextmanager
+    def coming_and_going(self, seed: int, times: int = 6) -> Iterator[list[int]]:
+        """Kill it so often inside the `with`, and start it again; at the end it is there.
+
+        Yields:
+            A list that grows with each kill.
+        """
+        dice = random.Random(seed)  # noqa: S311 - it only picks moments
+        enough = threading.Event()
+        kills: list[int] = []
+
+        def flip() -> None:
+            while len(kills) < times and not enough.wait(dice.uniform(0.5, 5.0)):
+                self.kill()
+                kills.append(len(kills))
+                enough.wait(dice.uniform(0.1, 2.0))
+                self.start()
+
+        thread = threading.Thread(target=flip)
+        thread.start()
+        try:
+            yield kills
+        finally:
+            enough.set()
+            thread.join()

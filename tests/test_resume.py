@@ -67,7 +67,8 @@ def ended(folder: Path, run_id: str) -> Ended:
     run = client.get_run(run_id)
     artifacts = Path(run.info.artifact_uri.removeprefix("file://"))
     weights = hashlib.sha256((artifacts / "weights/best.weights.h5").read_bytes()).hexdigest()
-    names = sorted(set(run.data.metrics) - CLOCKS)
+    own = {name for name in run.data.metrics if not name.startswith("system/")}
+    names = sorted(own - CLOCKS)
     histories = {name: client.get_metric_history(run_id, name) for name in names}
     points = {name: [(m.step, m.value) for m in found] for name, found in histories.items()}
     return Ended(run.info.status, weights, points)

@@ -24,6 +24,27 @@ from parnet_zoo.tracking.store import connect, open_client
 pytestmark = pytest.mark.usefixtures("own_store")
 
 
+HEADER: dict[str, Any] = {
+    "local_id": "local-1",
+    "experiment": "digits",
+    "name": "first",
+    "tags": {},
+    "time": 10**12,
+    "store": "sqlite:///mlflow.db",
+    "offline": False,
+}
+
+
+GOOD: dict[str, dict[str, Any]] = {
+    "run": HEADER,
+    "created": {"run_id": "a", "experiment_id": "1"},
+    "params": {"params": {}},
+    "artifact": {"copy": "a/b", "folder": None},
+    "metrics": {"step": 1, "time": 1, "metrics": {"loss": "nan"}},
+    "status": {"status": "FINISHED", "time": 1},
+}
+
+
 def start(directory: str = "run", **changes: Any) -> TrackedRun:
     arguments: dict[str, Any] = {
         "experiment": "digits",
@@ -242,11 +263,18 @@ class TestHowARunEnds:
 
     def test_a_run_that_cannot_begin_is_failed(self) -> None:
         Path("run").mkdir()
-        Path("run/delivered.json").write_text("not ours")
-        with pytest.raises(TrackingError, match=r"delivered\.json is damaged"):
+        Path("run/spool").touch()
+        with pytest.raises(TrackingError, match=r"no copy of versions\.json"):
             start()
         runs = open_client().search_runs([connect("digits")])
         assert [run.info.status for run in runs] == ["FAILED"]
+
+    def test_a_directory_that_is_not_whole_leaves_no_run(self) -> None:
+        Path("run").mkdir()
+        Path("run/delivered.json").write_text("not ours")
+        with pytest.raises(TrackingError, match=r"delivered\.json is damaged"):
+            start()
+        assert open_client().search_runs([connect("digits")]) == []
 
 
 class TestResume:
@@ -290,7 +318,7 @@ class TestResume:
         assert history(run, "loss") == [(1, 0.5)]
         assert stored(run).info.status == "KILLED"
         assert stored(run).info.end_time == 10**13
-        assert len(Path("run/journal.jsonl").read_text().splitlines()) == 5
+        assert len(Path("run/journal.jsonl").read_text().splitlines()) == 6
 
     def test_a_crash_between_writing_and_marking_writes_nothing_twice(self) -> None:
         with start() as run:
@@ -332,15 +360,16 @@ class TestResume:
         Path("run").mkdir()
         with Journal(Path("run/journal.jsonl")) as journal:
             store = "http://me:***@127.0.0.1:1"
-            ids = {"run_id": "a", "experiment_id": "1", "experiment": "digits"}
-            journal.append("run", {**ids, "store": store})
+            journal.append("run", {**HEADER, "store": store})
         with pytest.raises(TrackingError, match="set MLFLOW_TRACKING_URI to it, with its password"):
             TrackedRun.resume(Path("run"))
         monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:hunter2@127.0.0.1:1")
         with pytest.raises(TrackingError, match="does not answer"):
             TrackedRun.resume(Path("run"))
 
-    @pytest.mark.parametrize("content", [None, "", '{"n": 1, "kind": "tags", "data": {}}\n'])
+    @pytest.mark.parametrize(
+        "content", [None, "", '{"n": 1, "kind": "tags", "data": {"tags": {}}}\n']
+    )
     def test_where_no_run_is_it_says_so(self, content: str | None) -> None:
         Path("run").mkdir()
         if content is not None:
@@ -371,6 +400,32 @@ class TestAHostileJournal:
             sender.send(Entry(9, kind, data), uncertain=False)
         assert [f.path for f in open_client().list_artifacts(run.run_id)] == ["versions.json"]
 
+    @pytest.mark.parametrize(
+        ("number", "data", "what"),
+        [
+            (1, {}, "run: local_id"),
+            (1, {**HEADER, "local_id": "' OR 1=1"}, "run: local_id"),
+            (2, {"run_id": "../../x", "experiment_id": "1"}, "created: run_id"),
+            (3, {}, "params: params"),
+            (3, {"params": {"seed": 1}}, "params: params.seed"),
+            (4, {"copy": "a/b"}, "artifact: folder"),
+            (4, {"copy": "a/b", "folder": "../.."}, "artifact: folder"),
+            (5, {"metrics": {"loss": 0.5}}, "metrics: step"),
+            (5, {"step": 1, "time": 1, "metrics": {"loss": "high"}}, "metrics: metrics.loss"),
+            (6, {"status": "RUNNING; DROP TABLE"}, "status: status"),
+        ],
+    )
+    def test_is_named_with_its_line_where_it_lacks_something(
+        self, number: int, data: dict[str, Any], what: str
+    ) -> None:
+        kinds = ("run", "created", "params", "artifact", "metrics", "status")
+        Path("run").mkdir()
+        with Journal(Path("run/journal.jsonl")) as journal:
+            for line, kind in enumerate(kinds, start=1):
+                journal.append(kind, data if line == number else GOOD[kind])
+        with pytest.raises(TrackingError, match=f"damaged in line {number} .{what}"):
+            TrackedRun.resume(Path("run"))
+
 
 class TestARefusal:
     """What MLflow will never take is set aside with its reason."""
@@ -383,12 +438,12 @@ class TestARefusal:
         assert history(run, "loss") == [(1, 0.5)]
         assert stored(run).info.status == "FINISHED"
         assert run.undelivered == 1
-        assert list(Mark(Path("run/delivered.json")).postponed) == [3]
+        assert list(Mark(Path("run/delivered.json")).postponed) == [4]
         refusal, rest = caplog.messages
-        assert refusal.startswith("MLflow does not take the run's params (entry 3): Changing param")
+        assert refusal.startswith("MLflow does not take the run's params (entry 4): Changing param")
         assert rest == (
             f"1 entry of run {run.run_id} did not reach {run.store}; "
-            "what is missing is kept in run/journal.jsonl"
+            "what is missing is kept in run/journal.jsonl, until `parnet-zoo sync` delivers it"
         )
 
     @pytest.mark.parametrize("place", ["../outside.txt", "/etc/outside.txt", "a/../../b"])

@@ -89,7 +89,7 @@ def test_a_server_that_stays_away_does_not_keep_the_run_from_ending(
     assert run.undelivered == 2
     assert caplog.messages[-1] == (
         f"2 entries of run {run.run_id} did not reach {server.uri}; "
-        "what is missing is kept in run/journal.jsonl"
+        "what is missing is kept in run/journal.jsonl, until `parnet-zoo sync` delivers it"
     )
     with pytest.raises(TrackingError, match="does not answer"):
         mark_dead_runs()

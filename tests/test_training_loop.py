@@ -122,7 +122,7 @@ def epoch_end(folder: Path, model: Any, **changes: Any) -> tuple[EpochEnd, list[
         model,
         folder,
         metrics=lambda values, epoch: metrics.append((epoch, values)),
-        checkpoint=lambda path: files.append((path.name, path.stat().st_size)),
+        checkpoint=lambda kept: files.append((kept, kept.path.stat().st_size)),
         tensorboard=None,
         state=FitState(),
     )
@@ -131,8 +131,9 @@ def epoch_end(folder: Path, model: Any, **changes: Any) -> tuple[EpochEnd, list[
 
 def finish_epochs(end: EpochEnd, model: Any, metric: str, values: Sequence[float]) -> FitState:
     """Ends of epochs, each with its number in the bias of the last layer."""
-    state = FitState()
+    state = FitState(total_steps=len(values))
     for epoch, value in enumerate(values, start=1):
+        state.step = epoch
         model.get_layer("outer").bias.assign([float(epoch)] * 3)
         metrics = {
             "loss": 1.0,
@@ -202,9 +203,27 @@ def test_checkpoints_come_every_so_many_epochs_named_logged_and_removed(
     section = {"every_epochs": 2, "filename": "e{epoch:02d}-{val_loss:.2f}" + suffix}
     end, _, files = epoch_end(tmp_path, model, checkpoints=section)
     finish_epochs(end, model, "val_loss", [3, 2.5, 2, 1.25])
-    assert [name for name, _ in files] == [f"e02-2.50{suffix}", f"e04-1.25{suffix}"]
+    assert [kept.path.name for kept, _ in files] == [f"e02-2.50{suffix}", f"e04-1.25{suffix}"]
     assert all(size > 0 for _, size in files)
     assert not [path for path in tmp_path.iterdir() if not path.name.startswith("best-")]
+
+
+@pytest.mark.parametrize(
+    ("section", "wanted"),
+    [
+        ({"every_epochs": 2, "keep": 1}, [("epoch", 2, 1), ("epoch", 4, 1)]),
+        ({"every_epochs": None, "best": True}, [("best", 1, 1), ("best", 3, 1)]),
+        ({"every_epochs": None, "last": True}, [("last", 4, 1)]),
+        ({"every_epochs": 4, "last": True}, [("epoch", 4, None), ("last", 4, 1)]),
+    ],
+)
+def test_the_recipe_says_which_checkpoints_there_are_and_how_many_stay(
+    tmp_path: Path, section: dict[str, Any], wanted: list[Any]
+) -> None:
+    model = network()
+    end, _, files = epoch_end(tmp_path, model, checkpoints=section)
+    finish_epochs(end, model, "val_loss", [3, 3.5, 2, 2.5])
+    assert [(kept.kind, kept.epoch, kept.keep) for kept, _ in files] == wanted
 
 
 def test_a_checkpoint_named_like_the_best_weights_does_not_take_them_away(tmp_path: Path) -> None:
@@ -213,7 +232,7 @@ def test_a_checkpoint_named_like_the_best_weights_does_not_take_them_away(tmp_pa
         tmp_path, model, checkpoints={"filename": "best-00{epoch:04d}.weights.h5"}
     )
     state = finish_epochs(end, model, "val_loss", [3.0])
-    assert [name for name, _ in files] == [state.best_file]
+    assert [kept.path.name for kept, _ in files] == [state.best_file]
     assert (tmp_path / str(state.best_file)).is_file()
 
 
@@ -276,7 +295,7 @@ def test_of_several_runs_the_one_that_was_interrupted_last_goes_on(
         folder.mkdir(parents=True)
         (folder / "recipe.yaml").write_text("")
         with Journal(folder / "journal.jsonl") as journal:
-            journal.append("run", {"run_id": name})
+            journal.append("run", {"local_id": name})
             journal.append("status", {"status": status})
         os.utime(folder / "journal.jsonl", (1e9 - age, 1e9 - age))
     found = broken_off(None)

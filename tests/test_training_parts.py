@@ -3,21 +3,10 @@
 from __future__ import annotations
 
 import keras
-import numpy as np
 import pytest
 
 from parnet_zoo.networks.dtype_policy import dtype_policy
-from parnet_zoo.training.labels import distributions
 from parnet_zoo.training.precision import resolve_precision
-
-
-@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.5])
-def test_smoothed_labels_are_spread_over_all_classes(smoothing: float) -> None:
-    rows = np.asarray(distributions(np.array([2, 0]), 4, smoothing))
-    assert rows.sum(-1) == pytest.approx(1)
-    assert rows[0, 2] == pytest.approx(1 - smoothing + smoothing / 4)
-    assert rows[0, 0] == pytest.approx(smoothing / 4)
-    assert rows.argmax(-1).tolist() == [2, 0]
 
 
 def test_the_dtype_policy_is_put_back_whatever_happens() -> None:

@@ -17,6 +17,8 @@ PORT = 5001
 
 def next_steps(result: TrainResult) -> str:
     """The run, the version, and commands that work as printed in this folder and environment."""
+    if result.model_version is None:
+        return _when_online(result)
     uri = result.model_uri
     if result.alias == "champion":
         uri = f"models:/{result.model_name}@champion"
@@ -27,7 +29,7 @@ def next_steps(result: TrainResult) -> str:
         [
             "",
             f"run       {result.run_id} of experiment {result.experiment}{reached}",
-            f"version   {result.model_uri}, alias {result.alias}{_best_epoch(result)}",
+            f"version   {result.model_uri}, {_alias(result)}{_best_epoch(result)}",
             "",
             *_environment(result),
             "compare the runs (in the page: the experiment, then its training runs):",
@@ -38,6 +40,27 @@ def next_steps(result: TrainResult) -> str:
             f"  parnet-zoo predict {shlex.quote(uri)} {example}",
         ]
     )
+
+
+def _when_online(result: TrainResult) -> str:
+    example = "IMAGE" if result.example is None else shlex.quote(result.example)
+    return "\n".join(
+        [
+            "",
+            f"run       {result.run_id}, trained offline{_best_epoch(result)}",
+            "",
+            *_environment(result),
+            "bring the run to MLflow and register its version, when there is a connection:",
+            f"  parnet-zoo sync {result.run_id}",
+            "ask its network already:",
+            f"  parnet-zoo predict {shlex.quote(_near(Path(result.model_uri)))} {example}",
+        ]
+    )
+
+
+def _alias(result: TrainResult) -> str:
+    """A trial beside real versions has none, and the log says why."""
+    return "no alias" if result.alias is None else f"alias {result.alias}"
 
 
 def _best_epoch(result: TrainResult) -> str:

@@ -10,8 +10,11 @@ import typer
 
 def resume(
     run_id: Annotated[
-        str | None, typer.Argument(help="MLflow's id of the run; without it, the last interrupted.")
+        str | None, typer.Argument(help="The run's id; without it, the last that was interrupted.")
     ] = None,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Ask no MLflow store; see `train --offline`.")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object on standard output at the end.")
     ] = False,
@@ -21,7 +24,7 @@ def resume(
     from parnet_zoo.training.result import TrainResult
     from parnet_zoo.training.resume import resume as go_on
 
-    result = go_on(run_id, quiet=quiet)
+    result = go_on(run_id, quiet=quiet, offline=offline)
     if as_json:
         typer.echo(result.model_dump_json())
     elif not isinstance(result, TrainResult):

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-
-if TYPE_CHECKING:
-    from parnet_zoo.recipe import RecipeError
 
 
 def train(
@@ -47,6 +43,13 @@ def train(
     smoke: Annotated[
         bool, typer.Option("--smoke", help="Only try every stage, on a handful of images.")
     ] = False,
+    offline: Annotated[
+        bool,
+        typer.Option(
+            "--offline",
+            help="Ask no MLflow store: all waits in the run's folder for `parnet-zoo sync`.",
+        ),
+    ] = False,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", help="Any field, e.g. optimizer.learning_rate=1e-3; repeatable."),
@@ -57,6 +60,7 @@ def train(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show only warnings.")] = False,
 ) -> None:
     """Train a recipe, track it in MLflow and register the result."""
+    from parnet_zoo.cli.as_typed import as_typed
     from parnet_zoo.recipe import RecipeError
     from parnet_zoo.training.run import train as run
 
@@ -72,9 +76,9 @@ def train(
     }
     changes = {name: value for name, value in given.items() if value is not None}
     try:
-        result = run(recipe, overrides=settings or (), quiet=quiet, **changes)
+        result = run(recipe, overrides=settings or (), quiet=quiet, offline=offline, **changes)
     except RecipeError as error:
-        raise _as_typed(error, changes) from error
+        raise as_typed(error, changes) from error
     if as_json:
         typer.echo(result.model_dump_json())  # writes null where a metric is not a number
     elif not quiet:
@@ -82,16 +86,3 @@ def train(
 
         sys.stderr.flush()
         typer.echo(next_steps(result))
-
-
-def _as_typed(error: RecipeError, changes: dict[str, Any]) -> RecipeError:
-    """Name a flag as it was typed, where Python would have a keyword."""
-    typed = {
-        f"{name}={shown}": f"--{name.replace('_', '-')} {value}"
-        for name, value in changes.items()
-        for shown in (value, "...")  # long values are cut
-    }
-    return type(error)(
-        replace(problem, source=typed.get(problem.source, problem.source))
-        for problem in error.problems
-    )

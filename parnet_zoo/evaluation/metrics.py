@@ -1,9 +1,9 @@
 """Numbers that say how good predictions are."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from parnet_zoo.evaluation.checked import checked, class_numbers
 
 # float32's smallest normal number: a certain, wrong prediction costs about 87, not infinity.
 _SMALLEST_PROBABILITY = float(np.finfo(np.float32).tiny)
@@ -39,7 +39,7 @@ def top_k(truth: ArrayLike, probabilities: ArrayLike, k: int = 5) -> float:
     """
     if k < 1:
         raise ValueError(f"k is {k}, but at least one class must be named")
-    true, rows = _checked(truth, probabilities)
+    true, rows = checked(truth, probabilities)
     own = np.take_along_axis(rows, true[:, None], axis=1)
     numbers = np.arange(rows.shape[1])
     before = (rows > own) | ((rows == own) & (numbers < true[:, None]))
@@ -57,7 +57,7 @@ def log_loss(truth: ArrayLike, probabilities: ArrayLike) -> float:
     Raises:
         ValueError: There are no images, or the shapes do not fit.
     """
-    true, rows = _checked(truth, probabilities)
+    true, rows = checked(truth, probabilities)
     own = np.take_along_axis(rows, true[:, None], axis=1)
     return float(-np.log(np.maximum(own, _SMALLEST_PROBABILITY)).mean())
 
@@ -76,31 +76,8 @@ def confusion(truth: ArrayLike, predicted: ArrayLike, classes: int) -> NDArray[n
     Raises:
         ValueError: The shapes differ, or a number is none of the classes.
     """
-    rows, columns = _class_numbers(truth, classes), _class_numbers(predicted, classes)
+    rows, columns = class_numbers(truth, classes), class_numbers(predicted, classes)
     if rows.shape != columns.shape:
         raise ValueError(f"{rows.size} true classes, but {columns.size} predicted ones")
     counts = np.bincount(rows * classes + columns, minlength=classes * classes)
     return counts.reshape(classes, classes).astype(np.int64)
-
-
-def _checked(
-    truth: ArrayLike, probabilities: ArrayLike
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    rows = np.asarray(probabilities, dtype=np.float64)
-    if rows.ndim != 2 or 0 in rows.shape:  # noqa: PLR2004  # (images, classes)
-        raise ValueError(
-            f"probabilities of shape {rows.shape}, where (images, classes) is expected"
-        )
-    true = _class_numbers(truth, rows.shape[1])
-    if len(true) != len(rows):
-        raise ValueError(f"{len(true)} true classes, but probabilities of {len(rows)} images")
-    return true, rows
-
-
-def _class_numbers(values: ArrayLike, classes: int) -> NDArray[np.int64]:
-    numbers: NDArray[Any] = np.asarray(values)
-    if numbers.ndim != 1 or (numbers.size and not np.issubdtype(numbers.dtype, np.integer)):
-        raise ValueError(f"class numbers of shape {numbers.shape} and type {numbers.dtype}")
-    if numbers.size and not 0 <= numbers.min() <= numbers.max() < classes:
-        raise ValueError(f"class {numbers.min()} or {numbers.max()} is none of {classes} classes")
-    return numbers.astype(np.int64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -167,6 +168,17 @@ def conv_multiplied_out(inputs: Any, kernel: Any, stride: int) -> Any:
         return outputs, gradient
 
     return convolved(inputs, tf.convert_to_tensor(kernel))
+
+
+def gradient(function: Callable[[Any], Any], inputs: Any) -> Any:
+    """The gradient of a function's value, a scalar, at some inputs; of their shape."""
+    import tensorflow as tf
+
+    at = tf.convert_to_tensor(inputs)
+    with tf.GradientTape() as tape:
+        tape.watch(at)
+        value = function(at)
+    return tape.gradient(value, at)
 
 
 def _dtype(inputs: Any) -> str:

@@ -8,11 +8,15 @@ from pathlib import Path
 
 from parnet_zoo.user_path import user_path
 
-FORMS = "a path, runs:/RUN_ID, runs:/RUN_ID/PATH, models:/NAME/VERSION or models:/NAME@ALIAS"
+FORMS = (
+    "a path, runs:/RUN_ID, runs:/RUN_ID/PATH, models:/NAME/VERSION, models:/NAME@ALIAS or"
+    " models:/m-ID"
+)
 
 # Two letters at least: C:/weights is a folder on Windows.
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 _RUN = re.compile(r"runs:/(?P<run>[A-Za-z0-9_-]{1,64})(?:/(?P<artifact>[^/].*?))?/?")
+_CHECKPOINT = re.compile(r"models:/(?P<model>m-[0-9a-f]{32})")
 _VERSION = re.compile(r"models:/(?P<name>[^/@]+)(?:/(?P<version>[0-9]{1,18})|@(?P<alias>[^/@]+))")
 
 
@@ -51,7 +55,18 @@ class RegisteredVersion:
     alias: str | None
 
 
-WeightsSource = LocalFile | RunArtifact | RegisteredVersion
+@dataclass(frozen=True)
+class LoggedCheckpoint:
+    """A checkpoint that a run left in MLflow as a model.
+
+    Attributes:
+        model_id: MLflow's id of it, which begins with `m-`.
+    """
+
+    model_id: str
+
+
+WeightsSource = LoggedCheckpoint | LocalFile | RunArtifact | RegisteredVersion
 
 
 def parse_weights_source(text: str) -> WeightsSource:
@@ -67,6 +82,8 @@ def parse_weights_source(text: str) -> WeightsSource:
         if artifact and {"..", "."} & set(artifact.split("/")):
             raise ValueError(f"{artifact} is no path among a run's artifacts")
         return RunArtifact(run["run"], artifact)
+    if checkpoint := _CHECKPOINT.fullmatch(text):
+        return LoggedCheckpoint(checkpoint["model"])
     if version := _VERSION.fullmatch(text):
         return RegisteredVersion(version["name"], version["version"], version["alias"])
     raise ValueError(f"it is no address of weights; those are {FORMS}")

@@ -1,17 +1,10 @@
 """From a version's URI, or a folder, to a classifier that answers."""
 
-import os
-import re
-import tempfile
 from pathlib import Path
 
-from parnet_zoo.errors import TrackingError, UsageError
-from parnet_zoo.serving.quiet import quiet
+from parnet_zoo.errors import UsageError
+from parnet_zoo.serving.packed_folder import packed_folder
 from parnet_zoo.serving.runtime import Classifier, RuntimeModelError
-from parnet_zoo.user_path import user_path
-
-# Two letters at least: C:/models is a folder on Windows.
-_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
 
 def load(uri_or_folder: str | Path, engine: str = "auto") -> Classifier:
@@ -27,65 +20,9 @@ def load(uri_or_folder: str | Path, engine: str = "auto") -> Classifier:
         TrackingError: The MLflow store does not answer or does not have it.
         UsageError: There is no such folder, or it holds no classifier of this project.
     """
-    if _URI.match(str(uri_or_folder)):
-        return _from_store(str(uri_or_folder), engine)
-    folder = user_path(uri_or_folder)
-    if not folder.is_dir():
-        raise UsageError(
-            f"no model at {uri_or_folder}: there is no such folder, and an address looks like "
-            "models:/NAME@champion"
-        )
-    return _from_folder(folder, str(folder), engine)
-
-
-def _from_store(uri: str, engine: str) -> Classifier:
-    import mlflow
-    from mlflow.exceptions import MlflowException
-
-    _check_store_exists(mlflow.get_registry_uri() or mlflow.get_tracking_uri(), uri)
-    retries = os.environ.get("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     # The network is in memory once it is loaded, so the files may go.
-    with tempfile.TemporaryDirectory(prefix="parnet-zoo-") as temporary:
+    with packed_folder(uri_or_folder) as folder:
         try:
-            with quiet(MLFLOW_HTTP_REQUEST_MAX_RETRIES=retries):
-                files = mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=temporary)
-        except (MlflowException, OSError) as error:
-            raise TrackingError(
-                f"cannot get {uri} from the MLflow store: {_reason(error)}; "
-                "check the name, and MLFLOW_TRACKING_URI for the store"
-            ) from error
-        return _from_folder(Path(files), uri, engine)
-
-
-def _reason(error: Exception) -> str:
-    line = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
-    line = re.sub(r"://[^/\s]*@", "://", line)  # an address may hold a password
-    unanswered = re.match(r"API request to (\S+) failed with exception", line)
-    return f"{unanswered[1]} does not answer" if unanswered else line
-
-
-def _check_store_exists(store: str, uri: str) -> None:
-    """Say that there is no store, where MLflow would make an empty one and look into that."""
-    if not store.startswith("sqlite:"):
-        return
-    from sqlalchemy import make_url
-
-    # Not cut out of the address: a path in it is percent-encoded, and settings may follow.
-    path = make_url(store).database
-    if path and path != ":memory:" and not Path(path).exists():
-        raise TrackingError(
-            f"cannot get {uri}: there is no MLflow store {Path(path).resolve()}; go to the folder "
-            "where the training ran, or set MLFLOW_TRACKING_URI"
-        )
-
-
-def _from_folder(folder: Path, name: str, engine: str) -> Classifier:
-    inside = folder / "artifacts" / "model"
-    if (folder / "MLmodel").is_file():
-        if not (inside / "classifier.json").is_file():
-            raise UsageError(f"{name} is an MLflow model, but not one that parnet-zoo made")
-        folder = inside
-    try:
-        return Classifier(folder, engine)
-    except RuntimeModelError as error:
-        raise UsageError(str(error)) from error
+            return Classifier(folder, engine)
+        except RuntimeModelError as error:
+            raise UsageError(str(error)) from error

@@ -323,7 +323,9 @@ class Classifier:
     Attributes:
         labels: The classes, in the order of the network's outputs.
         size: Side of the network's input, pixels.
+        resize: How pictures become squares; see `decode_image`.
         engine: Name of the engine in use.
+        threads: How many it may use for one call.
 
     Raises:
         RuntimeModelError: The folder does not hold a usable model.
@@ -338,7 +340,9 @@ class Classifier:
         self._input = self._session.get_inputs()[0].name
         self.labels = self._settings.labels
         self.size = self._settings.resolution
+        self.resize = self._settings.resize
         self.engine = "onnxruntime"
+        self.threads = int(self._session.get_session_options().intra_op_num_threads)
         self._check_graph()
 
     def decode(self, source: Source) -> NDArray[np.uint8]:

@@ -2,11 +2,9 @@
 
 import base64
 import io
-import os
-import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version as installed_version
@@ -18,10 +16,13 @@ from PIL import Image
 from parnet_zoo.errors import ParnetZooError, TrackingError
 from parnet_zoo.serving import runtime
 from parnet_zoo.serving.quiet import quiet
+from parnet_zoo.serving.served_model import ServedModel
 
 _CODE = "parnet_runtime.py"
+_README = "README.md"
 _EXAMPLE_TOLERANCE = 1e-5
-_RETRIES = "3"  # of one request to a server, about 15 seconds; MLflow's own 7 take minutes
+# MLflow repeats a request whose answer was lost, and so makes a model or a version twice.
+_RETRIES = "0"
 
 
 @dataclass(frozen=True)
@@ -47,12 +48,16 @@ def log_version(
     example: bytes,
     metadata: dict[str, Any],
     step: int = 0,
+    card: Callable[[str], str] | None = None,
 ) -> LoggedVersion:
     """Log a packed classifier as an MLflow model of a run, and register it.
 
     The version holds `model.onnx`, `classifier.json`, a copy of `runtime.py`, its own requirements,
     signature and input example. It needs nothing of this project, contains no pickle and no path of
     this machine. Before it is registered, it is loaded and must answer its own example.
+
+    Calling it again for the same run and name goes on where a crash or a lost store broke it off:
+    there is one logged model and one version.
 
     Args:
         folder: What `pack` wrote.
@@ -61,68 +66,99 @@ def log_version(
         example: An encoded picture. It is logged as a small PNG without the original's metadata.
         metadata: Goes into the version's MLmodel file; what JSON can hold.
         step: Training step of the weights: links the run's metrics at that step to the model.
+        card: Gets the address of the logged model, and gives its model card in Markdown, which is
+            kept as README.md among its files.
 
     Raises:
         TrackingError: The store does not take it.
         ParnetZooError: The version does not answer as the folder does.
     """
+    model_uri = log_model(
+        folder,
+        run_id=run_id,
+        name=name,
+        example=example,
+        metadata=metadata,
+        step=step,
+        card=card,
+    )
+    return register_model(model_uri, name)
+
+
+def log_model(
+    folder: Path,
+    *,
+    run_id: str,
+    name: str,
+    example: bytes,
+    metadata: dict[str, Any],
+    step: int = 0,
+    card: Callable[[str], str] | None = None,
+) -> str:
+    """As `log_version`, but the model is not registered yet.
+
+    Returns:
+        `models:/ID`, which `register_model` takes.
+
+    Raises:
+        TrackingError: The store does not take it.
+        ParnetZooError: The model does not answer as the folder does.
+    """
     from mlflow import MlflowClient
-    from mlflow.models import Model
 
     classifier = runtime.Classifier(folder)
-    picture = _small_png(classifier, example)
-    client = MlflowClient()
-    retries = os.environ.get("MLFLOW_HTTP_REQUEST_MAX_RETRIES", _RETRIES)
+    flavor = _Flavor(classifier, folder, _small_png(classifier, example), card)
     with (
         _as_tracking_errors(name),
-        quiet(MLFLOW_UV_AUTO_DETECT="false", MLFLOW_HTTP_REQUEST_MAX_RETRIES=retries),
+        quiet(MLFLOW_UV_AUTO_DETECT="false", MLFLOW_HTTP_REQUEST_MAX_RETRIES=_RETRIES),
     ):
-        model_id = _begin_model(client, run_id, name)
-        Model.log(
-            artifact_path=None,
-            model_id=model_id,
-            flavor=_Flavor(classifier, folder, picture),
-            flavor_name="pyfunc",
-            run_id=run_id,
-            metadata=metadata,
-            step=step,
-            # _Flavor does it, and raises where MLflow would only warn.
-            validate_serving_input=False,
-        )
-    with _as_tracking_errors(name), quiet(MLFLOW_HTTP_REQUEST_MAX_RETRIES=retries):
-        number = _register(model_id, name)
+        served = ServedModel(MlflowClient(), run_id, name)
+        return f"models:/{served.complete(flavor.save_model, metadata=metadata, step=step)}"
+
+
+def register_model(model_uri: str, name: str) -> LoggedVersion:
+    """Make a logged model a version of a registered one, once.
+
+    Args:
+        model_uri: `models:/ID`, from `log_model`.
+        name: Of the registered model; made if it does not exist.
+
+    Raises:
+        TrackingError: The store does not take it.
+    """
+    from mlflow import MlflowClient
+
+    with _as_tracking_errors(name), quiet(MLFLOW_HTTP_REQUEST_MAX_RETRIES=_RETRIES):
+        number = _registered(MlflowClient(), model_uri, name)
     return LoggedVersion(f"models:/{name}/{number}", name, number)
 
 
-def _begin_model(client: Any, run_id: str, name: str) -> str:
-    """Open the logged model in the run's experiment; MLflow would take the process' current one."""
-    run = client.get_run(run_id)
-    model = client.create_logged_model(
-        run.info.experiment_id,
-        # Registered models may have more characters in their names than logged ones.
-        name=re.sub(r"[/:.%\"']", "-", name),
-        source_run_id=run_id,
-        params=run.data.params,
-    )
-    return str(model.model_id)
-
-
-def _register(model_id: str, name: str) -> int:
+def _registered(client: Any, source: str, name: str) -> int:
+    """The version that is made of the model; registered unless a lost try has done it."""
     import mlflow
 
-    return int(mlflow.register_model(f"models:/{model_id}", name).version)
+    versions = client.search_model_versions(f"name = '{name}'")
+    made = [int(found.version) for found in versions if found.source == source]
+    return min(made, default=0) or int(mlflow.register_model(source, name).version)
 
 
 class _Flavor:
-    """What MLflow's `Model.log` calls to write the model's files: its pyfunc flavor, tidied."""
+    """Writes the model's files: MLflow's pyfunc flavor, tidied."""
 
-    def __init__(self, classifier: runtime.Classifier, folder: Path, picture: bytes) -> None:
+    def __init__(
+        self,
+        classifier: runtime.Classifier,
+        folder: Path,
+        picture: bytes,
+        card: Callable[[str], str] | None,
+    ) -> None:
         self._classifier = classifier
         self._folder = folder
         self._picture = picture
+        self._card = card
 
-    def save_model(self, path: str, mlflow_model: Any, **_: Any) -> None:
-        """Write the model's files to `path`; the signature is MLflow's."""
+    def save_model(self, path: str, mlflow_model: Any) -> None:
+        """Write the model's files to `path`, and what MLflow wants to know into `mlflow_model`."""
         import mlflow.pyfunc
 
         with tempfile.TemporaryDirectory() as temporary:
@@ -143,6 +179,9 @@ class _Flavor:
                 metadata=mlflow_model.metadata,
             )
         _forget_this_machine(mlflow_model, path)
+        if self._card is not None:
+            card = self._card(f"models:/{mlflow_model.model_id}")
+            Path(path, _README).write_text(card, encoding="utf-8")
         self._check_example(path)
 
     def _example(self) -> Any:

@@ -11,11 +11,12 @@ from parnet_zoo.tracking.journal import Entry
 from parnet_zoo.tracking.mark import Mark
 from parnet_zoo.tracking.sender import Refused
 from parnet_zoo.tracking.uri import redact
+from parnet_zoo.tracking.waiting import Waiting
 
 _LOG = logging.getLogger(__name__)
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 30.0
-# While a run is ending, somebody waits.
+# While a run is ending, or flushed, somebody waits.
 _PAUSE_AT_THE_END_SECONDS = 0.5
 # A store that answers, but fails this often with one entry, gets the next ones first.
 _TRIES_BEFORE_POSTPONING = 3
@@ -64,9 +65,11 @@ class Delivery:
         self._uncertain_to = kept[-1].number if kept else 0
         self._tries = 0
         self._outage = False
+        self._trouble = ""
         self._pause_seconds = _FIRST_PAUSE_SECONDS
         self._unmarked = False
         self._ending = False
+        self._flushing = 0
         self._abandoned = False
         self._progress = time.monotonic()
         self._changed = threading.Condition()
@@ -79,6 +82,16 @@ class Delivery:
         with self._changed:
             return len(self._queue) + len(self._postponed)
 
+    def left(self) -> tuple[Waiting, ...]:
+        """These entries, and what the store said last."""
+        with self._changed:
+            queued = [Waiting(e.number, e.kind, self._trouble) for e in self._queue]
+            postponed = [
+                Waiting(number, e.kind, self._mark.postponed.get(number, ""), set_aside=True)
+                for number, e in self._postponed.items()
+            ]
+        return tuple(sorted(queued + postponed, key=lambda waiting: waiting.number))
+
     def add(self, entry: Entry) -> None:
         """Deliver this entry after those before it."""
         with self._changed:
@@ -88,7 +101,10 @@ class Delivery:
     def flush(self, seconds: float) -> bool:
         """Wait until everything added so far was tried; whether the store has all of it."""
         with self._changed:
+            self._flushing += 1
+            self._changed.notify_all()
             self._changed.wait_for(lambda: not self._queue, timeout=seconds)
+            self._flushing -= 1
             return not self._queue and not self._postponed
 
     def finish(self, *, patience: float, patience_with_a_call: float) -> bool:
@@ -124,8 +140,8 @@ class Delivery:
             if not self._deliver(entry):
                 self._pause()
         for entry in list(self._postponed.values()):
-            if not self._abandoned:
-                self._deliver(entry)
+            while not self._abandoned and not self._deliver(entry):
+                self._pause()
 
     def _next(self) -> Entry | None:
         """The oldest entry; waits for one. None when there is nothing left to do."""
@@ -195,6 +211,7 @@ class Delivery:
                 self._queue.popleft()
             self._tries = 0
             self._outage = False
+            self._trouble = ""
             self._pause_seconds = _FIRST_PAUSE_SECONDS
             self._progress = time.monotonic()
             self._changed.notify_all()
@@ -204,17 +221,20 @@ class Delivery:
             _LOG.warning(
                 "%s; the run goes on, and what it logs waits in %s", _first_line(error), self._place
             )
-        self._outage = True
+        self._outage, self._trouble = True, _first_line(error)
 
     def _pause(self) -> None:
-        """Wait before the next try: longer each time, but not while the run is ending."""
+        """Wait before the next try: longer each time, but not while somebody waits."""
         with self._changed:
-            ending = self._ending
-            seconds = _PAUSE_AT_THE_END_SECONDS if ending else self._pause_seconds
+            hurry = self._hurry()
+            seconds = _PAUSE_AT_THE_END_SECONDS if hurry else self._pause_seconds
             self._pause_seconds = min(2 * self._pause_seconds, _LONGEST_PAUSE_SECONDS)
             self._changed.wait_for(
-                lambda: self._abandoned or self._ending != ending, timeout=seconds
+                lambda: self._abandoned or self._hurry() != hurry, timeout=seconds
             )
+
+    def _hurry(self) -> bool:
+        return self._ending or self._flushing > 0
 
 
 def _first_line(error: Exception) -> str:

@@ -1,10 +1,13 @@
 """Runs that have their end behind them, as MLflow knows them."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from parnet_zoo.tracking.creation import LOCAL_ID_TAG
+from parnet_zoo.tracking.pages import pages
 from parnet_zoo.tracking.store import missing_database, open_client, speaking_of
 from parnet_zoo.tracking.uri import tracking_uri
 
@@ -34,7 +37,8 @@ def ended_run(run_id: str | None, *, below: Path | None = None) -> EndedRun | No
     """Look a run up in MLflow.
 
     Args:
-        run_id: Which; None: the last one of this package that is finished.
+        run_id: Which, by MLflow's id or the local one; None: the last one of this package that is
+            finished.
         below: Of this last one, the absolute folder in which its own was; None: anywhere.
 
     Returns:
@@ -59,8 +63,16 @@ def _named(client: Any, run_id: str) -> Any:
         return client.get_run(run_id)
     except MlflowException as error:
         if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-            return None
+            return _named_locally(client, run_id)
         raise
+
+
+def _named_locally(client: Any, local_id: str) -> Any:
+    if not re.fullmatch(r"[\w-]+", local_id):  # it would not be a word in a filter
+        return None
+    experiments = [found.experiment_id for found in pages(client.search_experiments)]
+    found = client.search_runs(experiments, f"tags.`{LOCAL_ID_TAG}` = '{local_id}'")
+    return found[0] if found else None
 
 
 def _last(client: Any, below: Path | None) -> Any:

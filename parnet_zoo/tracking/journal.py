@@ -16,7 +16,7 @@ class Entry:
 
     Attributes:
         number: 1, 2, 3 ... without gaps.
-        kind: "run", "params", "metrics", "tags", "artifact" or "status".
+        kind: One of those that `entry_data` knows.
         data: What the kind needs; JSON values only.
     """
 
@@ -34,6 +34,7 @@ class Journal:
     Attributes:
         path: The file.
         found: The entries that were there when it was opened.
+        changed: When it was last written before that, milliseconds since 1970.
     """
 
     def __init__(self, path: Path) -> None:
@@ -48,9 +49,11 @@ class Journal:
             self._file = path.open("a+b", buffering=0)
             _lock(self._file.fileno(), path)
             self._file.seek(0)
+            self.changed = os.fstat(self._file.fileno()).st_mtime_ns // 1_000_000
             lines = self._file.read()
             self.found, self._size = _entries(lines, path)
-            self._file.truncate(self._size)
+            if self._size != len(lines):
+                self._file.truncate(self._size)
             os.fsync(self._file.fileno())
             sync_folder(path.parent)
         except OSError as error:
@@ -126,7 +129,7 @@ def _entry(line: bytes) -> Entry | None:
         match json.loads(line):
             case {"n": int(number), "kind": str(kind), "data": dict(data)}:
                 return Entry(number, kind, data)
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
     return None
 

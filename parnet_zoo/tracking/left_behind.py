@@ -16,7 +16,8 @@ class LeftRun:
 
     Attributes:
         directory: The folder.
-        run_id: MLflow's id of the run.
+        run_id: MLflow's id of the run; the local one while MLflow does not know the run.
+        local_id: Its name on this machine.
         status: The last that its journal says: "RUNNING", "FINISHED", "KILLED" or "FAILED".
         in_work: Whether a process is working on it now.
         changed: When its journal was last written, in seconds since 1970.
@@ -24,6 +25,7 @@ class LeftRun:
 
     directory: Path
     run_id: str
+    local_id: str
     status: str
     in_work: bool
     changed: float
@@ -41,11 +43,13 @@ def left_runs(folder: Path) -> list[LeftRun]:
 
 
 def _left(journal: Path) -> LeftRun | None:
-    run_id, status = None, "RUNNING"
+    run_id, local_id, status = None, None, "RUNNING"
     try:
         with journal.open("rb") as file:
             for kind, data in map(_entry, file):
                 if kind == "run":
+                    local_id = str(data.get("local_id"))
+                elif kind == "created":
                     run_id = str(data.get("run_id"))
                 elif kind == "status":
                     status = str(data.get("status"))
@@ -53,9 +57,9 @@ def _left(journal: Path) -> LeftRun | None:
             changed = os.fstat(file.fileno()).st_mtime
     except OSError:
         return None
-    if run_id is None:
+    if local_id is None:
         return None
-    return LeftRun(journal.parent.resolve(), run_id, status, in_work, changed)
+    return LeftRun(journal.parent.resolve(), run_id or local_id, local_id, status, in_work, changed)
 
 
 def _entry(line: bytes) -> tuple[str, dict[str, Any]]:

@@ -32,11 +32,15 @@ class Mark:
             content = json.loads(path.read_text(encoding="utf-8"))
             self.delivered = int(content["delivered"])
             self.postponed = {int(n): str(why) for n, why in content["postponed"].items()}
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise TrackingError(
                 f"{path} is damaged: delete it, and the run's journal is delivered from its start "
                 "(nothing will be in MLflow twice)"
             ) from error
+
+    def is_open(self, number: int) -> bool:
+        """Whether MLflow does not have the entry."""
+        return number > self.delivered or number in self.postponed
 
     def settle(self, number: int) -> None:
         """The entry is in MLflow."""

@@ -1,93 +1,170 @@
-"""Which alias a new version gets."""
+"""Which alias a version gets."""
 
-from collections.abc import Callable
-from typing import Literal
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
 from parnet_zoo.errors import TrackingError
-from parnet_zoo.tracking.registered import aliased_version
-from parnet_zoo.tracking.store import open_client, speaking_of
-from parnet_zoo.tracking.uri import tracking_uri
+from parnet_zoo.tracking.aliases import CANDIDATE, CHAMPION, PREVIOUS, Aliases
+from parnet_zoo.tracking.promotion_claim import Claim, promotion_claim
+from parnet_zoo.tracking.promotion_record import decision_tags
+from parnet_zoo.tracking.registry_door import RegistryDoor
 
-_CHAMPION, _CANDIDATE, _PREVIOUS = "champion", "candidate", "previous"
-_TRIES = 5
+_TRIES = 20
+
+Otherwise: TypeAlias = Literal["candidate", "candidate_if_free", "as_it_was"]
+"""What becomes of a version that does not win: it is `candidate`; or only where the model has none
+of the three aliases yet; or it keeps the aliases that it has."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found out about a version and the champion.
+
+    Attributes:
+        wins: Whether the version is to be champion.
+        reason: Why, in a sentence with the numbers.
+        details: The numbers, by the names of their tags.
+    """
+
+    wins: bool
+    reason: str
+    details: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What became of a version.
+
+    Attributes:
+        name: The registered model.
+        version: Its version.
+        alias: "champion", "candidate" or None: the alias that it was given or has.
+        champion: The model's champion now, a version; None without one.
+        previous: The champion before, if it has changed.
+        changed: Whether the champion has changed.
+        reason: Why.
+        details: The numbers.
+        tags: What was written on the version.
+    """
+
+    name: str
+    version: str
+    alias: str | None
+    champion: str | None
+    previous: str | None
+    changed: bool
+    reason: str
+    details: Mapping[str, object]
+    tags: Mapping[str, str]
 
 
 def assign_alias(
     name: str,
     version: str | int,
+    judge: Callable[[str | None], Verdict],
     *,
-    promote: Literal["never", "if_better"],
-    is_better: Callable[[str], bool] | None,
-    trial: bool = False,
-) -> str:
-    """Give a new version its alias.
+    otherwise: Otherwise = "candidate",
+) -> Decision:
+    """Let a version become champion if it wins, and write down why.
 
-    The first version of a model becomes `champion`. Later ones become `candidate`; with
-    `promote="if_better"` a version that is better than the champion takes its place, and the old
-    champion keeps the alias `previous`.
+    The champion before it becomes `previous`; the champions before that stay known for
+    `roll_back`.
 
-    MLflow cannot move an alias on a condition. So the champion is read again right before and
-    right after the change; if another process was faster, the new champion is what this version
-    is compared with.
+    The comparison may take minutes, so others are not kept out meanwhile. The aliases are moved
+    under a claim that only one process can have (`promotion_claim`), and only if the champion is
+    still the one that was compared; if it is another by then, that one is compared.
 
     Args:
         name: The registered model.
-        version: The new version.
-        promote: The rule.
-        is_better: Gets the champion's `models:/NAME/VERSION`; whether the new version is better.
-        trial: Whether it is only a trial: then it is a candidate, also where it is the first.
-
-    Returns:
-        The alias that the version has now: "champion" or "candidate".
+        version: The version.
+        judge: Gets the champion's version, None where there is none.
+        otherwise: What becomes of a version that does not win.
 
     Raises:
         TrackingError: The store does not answer, has no such version, or the champion changes
             faster than it can be compared with.
     """
-    version = str(version)
-    if trial:
-        _move(name, {_CANDIDATE: version})
-        return _CANDIDATE
+    version, door = str(version), RegistryDoor(name)
     for _ in range(_TRIES):
-        champion = aliased_version(name, _CHAMPION)
+        aliases = door.aliases()
+        champion = aliases.champion
         if champion == version:
-            return _CHAMPION
-        if champion is not None and not _wins(name, champion, promote, is_better):
-            _move(name, {_CANDIDATE: version})
-            return _CANDIDATE
-        if aliased_version(name, _CHAMPION) != champion:
-            continue
-        _crown(name, version, champion)
-        if aliased_version(name, _CHAMPION) == version:
-            return _CHAMPION
+            reason = f"version {version} is champion already"
+            return Decision(name, version, CHAMPION, version, None, False, reason, {}, {})
+        verdict = _with_the_dead(judge(champion), aliases)
+        with promotion_claim(name) as claim:
+            now = door.aliases()
+            if now.champion == champion:
+                return _Case(door, version, verdict, now, claim).decide(otherwise)
     raise TrackingError(f"the champion of '{name}' keeps changing: promote version {version} later")
 
 
-def _wins(
-    name: str,
-    champion: str,
-    promote: Literal["never", "if_better"],
-    is_better: Callable[[str], bool] | None,
-) -> bool:
-    return (
-        promote == "if_better" and is_better is not None and is_better(f"models:/{name}/{champion}")
-    )
+def _with_the_dead(verdict: Verdict, aliases: Aliases) -> Verdict:
+    """Say where the champion was deleted."""
+    dead = aliases.dead.get(CHAMPION)
+    if dead is None:
+        return verdict
+    reason = f"{verdict.reason} (the champion, version {dead}, has been deleted)"
+    return Verdict(verdict.wins, reason, verdict.details)
 
 
-def _crown(name: str, version: str, champion: str | None) -> None:
-    # `previous` first: a crash between the two must not lose sight of the old champion.
-    if champion is not None:
-        _move(name, {_PREVIOUS: champion})
-    _move(name, {_CHAMPION: version})
-    if aliased_version(name, _CANDIDATE) == version:
-        uri = tracking_uri()
-        with speaking_of(uri):
-            open_client(uri).delete_registered_model_alias(name, _CANDIDATE)
+@dataclass(frozen=True)
+class _Case:
+    """A version with its verdict, under a claim."""
 
+    door: RegistryDoor
+    version: str
+    verdict: Verdict
+    aliases: Aliases
+    claim: Claim
 
-def _move(name: str, aliases: dict[str, str]) -> None:
-    uri = tracking_uri()
-    client = open_client(uri)
-    with speaking_of(uri):
-        for alias, version in aliases.items():
-            client.set_registered_model_alias(name, alias, version)
+    def decide(self, otherwise: Otherwise) -> Decision:
+        if not self.door.has(self.version):
+            raise TrackingError(f"'{self.door.name}' has no version {self.version}")
+        wins, before = self.verdict.wins, self.aliases.champion
+        alias = self._crown() if wins else self._leave(otherwise)
+        details = {**self.verdict.details, "replaced": before if wins else None}
+        tags = decision_tags(alias or "none", self.verdict.reason, details)
+        self.claim.check()
+        self.door.tag(self.version, tags)
+        return Decision(
+            name=self.door.name,
+            version=self.version,
+            alias=alias,
+            champion=self.version if wins else before,
+            previous=before if wins else None,
+            changed=wins,
+            reason=self.verdict.reason,
+            details=self.verdict.details,
+            tags=tags,
+        )
+
+    def _crown(self) -> str:
+        """Make it champion, in an order in which a crash loses sight of no champion."""
+        before = self.aliases.champion
+        self.claim.check()
+        earlier = [] if before is None else [before, *self.door.history(before)]
+        self.door.write_history(self.version, earlier)
+        if before is not None:
+            self._move(PREVIOUS)
+        self._move(CHAMPION)
+        if self.aliases.living.get(CANDIDATE) == self.version:
+            self.claim.check()
+            self.door.remove(CANDIDATE)
+        return CHAMPION
+
+    def _leave(self, otherwise: Otherwise) -> str | None:
+        living = self.aliases.living
+        taken = {CHAMPION, CANDIDATE, PREVIOUS} & living.keys()
+        if otherwise == "candidate" or (otherwise == "candidate_if_free" and not taken):
+            self._move(CANDIDATE)
+            return CANDIDATE
+        return CANDIDATE if living.get(CANDIDATE) == self.version else None
+
+    def _move(self, alias: str) -> None:
+        self.claim.check()
+        before = self.aliases.champion
+        self.door.move(alias, before if alias == PREVIOUS and before else self.version)

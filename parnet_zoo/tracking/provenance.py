@@ -20,7 +20,7 @@ def provenance_tags(folder: Path) -> dict[str, str]:
         folder: The user's project; its git commit is recorded if it is in a repository.
     """
     tags = {
-        "mlflow.user": _user(),
+        "mlflow.user": user_name(),
         "mlflow.source.name": cut(_program(), TAG_CHARACTERS),
         "mlflow.source.type": "LOCAL",
         "version.python": platform.python_version(),
@@ -46,7 +46,8 @@ def installed_versions() -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def _user() -> str:
+def user_name() -> str:
+    """Who runs this process."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's user id without an entry in passwd

@@ -56,3 +56,15 @@ def version_of_run(name: str, run_id: str) -> int | None:
     with speaking_of(uri):
         found = client.search_model_versions(f"name = '{name}' AND run_id = '{run_id}'")
     return max((int(version.version) for version in found), default=None)
+
+
+def describe_version(name: str, version: int, description: str) -> None:
+    """Write a version's description, which MLflow's pages show as Markdown.
+
+    Raises:
+        TrackingError: The store does not answer, or has no such version.
+    """
+    uri = tracking_uri()
+    client = open_client(uri)
+    with speaking_of(uri):
+        client.update_model_version(name, str(version), description)

@@ -2,9 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from parnet_zoo.errors import TrackingError
+from parnet_zoo.tracking.checkpoint_models import CheckpointModels
+from parnet_zoo.tracking.dataset import dataset_input
 from parnet_zoo.tracking.environment import environment_variable
 from parnet_zoo.tracking.journal import Entry
 from parnet_zoo.tracking.limits import batches
@@ -32,11 +35,16 @@ class Sender:
         self._spool = spool
         # By name, not by getattr: a journal is only a file, and must not choose what we call.
         self._writers: dict[str, Callable[[dict[str, Any]], None]] = {
-            "run": self._run,
+            "run": self._beginning,
+            "store": self._beginning,
+            "created": self._beginning,
             "params": self._params,
             "metrics": self._metrics,
             "tags": self._tags,
+            "untag": self._untag,
             "artifact": self._artifact,
+            "dataset": self._dataset,
+            "checkpoint": self._checkpoint,
             "status": self._status,
         }
 
@@ -59,8 +67,8 @@ class Sender:
             again = uncertain and entry.kind == "metrics"
             write(self._missing(entry.data) if again else entry.data)
 
-    def _run(self, _data: dict[str, Any]) -> None:
-        """The first entry of a journal names the run, which exists."""
+    def _beginning(self, _data: dict[str, Any]) -> None:
+        """The run exists; see `creation`."""
 
     def _params(self, data: dict[str, Any]) -> None:
         from mlflow.entities import Param
@@ -75,6 +83,15 @@ class Sender:
         for batch in batches(data["tags"]):
             tags = [RunTag(key, value) for key, value in batch.items()]
             self._client.log_batch(self._run_id, tags=tags, synchronous=True)
+
+    def _untag(self, data: dict[str, Any]) -> None:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self._client.delete_tag(self._run_id, data["tag"])
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":  # it is gone already
+                raise
 
     def _metrics(self, data: dict[str, Any]) -> None:
         from mlflow.entities import Metric
@@ -96,12 +113,26 @@ class Sender:
         missing = {key: value for key, value in data["metrics"].items() if not has(key)}
         return {**data, "metrics": missing}
 
-    def _artifact(self, data: dict[str, Any]) -> None:
+    def _dataset(self, data: dict[str, Any]) -> None:
+        self._client.log_inputs(self._run_id, [dataset_input(data)])
+
+    def _checkpoint(self, data: dict[str, Any]) -> None:
+        copy = self._copy(data)
+        if not copy.is_file():
+            raise Refused(f"{copy} is gone")
         try:
-            copy = self._spool.path(data["copy"])
+            CheckpointModels(self._client, self._run_id).write(copy, data)
+        except ValueError as error:
+            raise Refused(str(error)) from error
+
+    def _copy(self, data: dict[str, Any]) -> Path:
+        try:
+            return self._spool.path(data["copy"])
         except TrackingError as error:
             raise Refused(str(error)) from error
-        folder = data["folder"]
+
+    def _artifact(self, data: dict[str, Any]) -> None:
+        copy, folder = self._copy(data), data["folder"]
         if copy.is_dir():
             target = f"{folder}/{copy.name}" if folder else copy.name
             self._client.log_artifacts(self._run_id, str(copy), target)

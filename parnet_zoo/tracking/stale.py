@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from parnet_zoo.tracking.pages import pages
 from parnet_zoo.tracking.process import Host, is_gone
 from parnet_zoo.tracking.run import HOST_TAG, PROCESS_TAG
 from parnet_zoo.tracking.sender import without_printed_address
@@ -38,22 +39,12 @@ def mark_dead_runs() -> list[str]:
 
 def _running(client: "MlflowClient", here: Host) -> Iterator[Any]:
     """All runs of the store that are RUNNING and name this host."""
-    experiments = [e.experiment_id for e in _pages(client.search_experiments)]
+    experiments = [e.experiment_id for e in pages(client.search_experiments)]
     # Other hosts may begin with this name; `_is_dead` looks closely.
     pattern = here.name.replace("'", "_")
     wanted = f"attributes.status = 'RUNNING' AND tags.`{HOST_TAG}` LIKE '{pattern}/%'"
     if experiments:
-        yield from _pages(client.search_runs, experiment_ids=experiments, filter_string=wanted)
-
-
-def _pages(search: Any, **arguments: Any) -> Iterator[Any]:
-    token = None
-    while True:
-        page = search(page_token=token, **arguments)
-        yield from page
-        token = page.token
-        if not token:
-            return
+        yield from pages(client.search_runs, experiment_ids=experiments, filter_string=wanted)
 
 
 def _is_dead(run: Any, here: Host) -> bool:

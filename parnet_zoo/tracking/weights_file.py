@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 from parnet_zoo.errors import TrackingError, UsageError
 from parnet_zoo.recipe.weights_source import (
     LocalFile,
+    LoggedCheckpoint,
     RegisteredVersion,
     RunArtifact,
     parse_weights_source,
 )
+from parnet_zoo.tracking.checkpoint_models import FILE_TAG
 from parnet_zoo.tracking.environment import environment_variable
 from parnet_zoo.tracking.store import missing_database, open_client, speaking_of
 from parnet_zoo.tracking.uri import redact, tracking_uri
@@ -33,7 +35,8 @@ def weights_file(uri: str, directory: Path) -> Path:
 
     Args:
         uri: A local path, given back as it is; `runs:/RUN_ID/PATH`; `runs:/RUN_ID`, which is that
-            run's `weights/best.weights.h5`; `models:/NAME/VERSION` or `models:/NAME@ALIAS`.
+            run's `weights/best.weights.h5`; `models:/NAME/VERSION` or `models:/NAME@ALIAS`;
+            `models:/m-ID`, a checkpoint.
         directory: An existing folder, where a download is put.
 
     Returns:
@@ -57,6 +60,8 @@ def weights_file(uri: str, directory: Path) -> Path:
         )
     client = open_client(store)
     with _missing_in_words(uri, store), speaking_of(store):
+        if isinstance(source, LoggedCheckpoint):
+            return _checkpoint(client, source, uri, directory)
         if isinstance(source, RegisteredVersion):
             source = RunArtifact(_run_of(client, source, uri), None)
         return _downloaded(client, source, uri, directory)
@@ -71,6 +76,22 @@ def _run_of(client: MlflowClient, source: RegisteredVersion, uri: str) -> str:
     if not version.run_id:
         raise TrackingError(f"{uri} was not registered from a run, so it has no weights")
     return str(version.run_id)
+
+
+def _checkpoint(client: MlflowClient, source: LoggedCheckpoint, uri: str, directory: Path) -> Path:
+    from mlflow.artifacts import download_artifacts
+
+    name = str(client.get_logged_model(source.model_id).tags.get(FILE_TAG, ""))
+    if not name or "/" in name or "\\" in name or name in (".", ".."):
+        raise TrackingError(f"{uri} is no checkpoint of a training")
+    with environment_variable("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false"):
+        folder = download_artifacts(
+            f"models:/{source.model_id}", dst_path=str(directory), tracking_uri=client.tracking_uri
+        )
+    file = Path(folder) / name
+    if not file.is_file():
+        raise TrackingError(f"cannot get {uri}: its file {name} is gone")
+    return file
 
 
 def _downloaded(client: MlflowClient, source: RunArtifact, uri: str, directory: Path) -> Path:

@@ -11,22 +11,30 @@ from typing import TYPE_CHECKING
 from parnet_zoo.data.escaped import escaped
 from parnet_zoo.data.folder import Split
 from parnet_zoo.data.image_file import ImageFile
+from parnet_zoo.recipe.schema.duration import seconds_of
 from parnet_zoo.tracking.run import TrackedRun
+from parnet_zoo.tracking.system_metrics import SystemMetrics
 from parnet_zoo.training.full_disk import full_disk_in_words
+from parnet_zoo.training.manifest import manifest
 from parnet_zoo.training.plan import Plan
 from parnet_zoo.training.progress import Progress
+from parnet_zoo.training.promoting.rule import Rule
 from parnet_zoo.training.publish import Publication, Published, publish
 from parnet_zoo.training.reproducible import reproducibility
 from parnet_zoo.training.result import TrainResult
 from parnet_zoo.training.silence import import_quietly
 from parnet_zoo.training.start import Start
+from parnet_zoo.training.sweeping.log_trial import log_trial
+from parnet_zoo.training.trial import TrialOf, TrialPruned
 
 if TYPE_CHECKING:
     from parnet_zoo.networks.agreement import Agreement
     from parnet_zoo.networks.weights_report import WeightsReport
+    from parnet_zoo.serving.card_facts import CardFacts
     from parnet_zoo.training.fit import Fitted
     from parnet_zoo.training.images import Images
     from parnet_zoo.training.judge import Judged
+    from parnet_zoo.training.kept_weights import KeptWeights
 
 
 @dataclass
@@ -39,6 +47,7 @@ class Conductor:
         progress: What the person sees.
         weights: The file to start from, if there is one.
         began: The start of the command.
+        trial: Which trial of a sweep it is, if it is one.
     """
 
     plan: Plan
@@ -46,28 +55,42 @@ class Conductor:
     progress: Progress
     weights: Path | None = None
     began: Start = field(default_factory=Start)
+    trial: TrialOf | None = None
     _opened: ExitStack = field(default_factory=ExitStack)
     _unreadable: int = 0
+    _unreadable_of: dict[str, int] = field(default_factory=dict)
 
     def conduct(self) -> TrainResult:
         """Fit, judge, register.
 
         Raises:
             ParnetZooError: See `train`.
+            TrialPruned: The trial is given up.
         """
         with full_disk_in_words(self.run.directory), self._opened:
+            self._watch_the_machine()
             self._log_inputs()
             self.progress.say("loading TensorFlow")
             import_quietly()
             train = self._open(self.plan.folder.train)
             validation = self._open(self.plan.folder.validation)
-            return self._finish(self._fit(train, validation), validation)
+            return self._finish(self._fit(train, validation), train, validation)
+
+    def _watch_the_machine(self) -> None:
+        tracking = self.plan.recipe.tracking
+        if tracking.system_metrics:
+            seconds = seconds_of(tracking.system_metrics_every)
+            self._opened.enter_context(SystemMetrics(self.run, seconds))
 
     def _log_inputs(self) -> None:
         folder = self.plan.folder
         self.run.log_text(self.plan.recipe.to_yaml(), "recipe.yaml")
         self.run.log_text("\n".join(self.plan.lines()) + "\n", "plan.txt")
         self.run.log_text("\n".join(folder.classes) + "\n", "data/classes.txt")
+        listed = manifest(folder)
+        self.run.log_text(listed.text, "data/manifest.csv")
+        for dataset in listed.datasets:
+            self.run.log_dataset(dataset)
         facts = json.dumps(reproducibility(self.plan.recipe), indent=1)
         self.run.log_text(facts + "\n", "reproducibility.json")
 
@@ -79,6 +102,7 @@ class Conductor:
         self._opened.callback(images.store.close)
         if bad := images.unreadable:
             self._unreadable += len(bad)
+            self._unreadable_of[split.name] = len(bad)
             lines = [f"{escaped(item.path)}\t{item.reason}" for item in bad]
             self.run.log_text("\n".join(lines) + "\n", f"data/unreadable_{split.name}.tsv")
         self.run.log_metrics({f"unreadable_{split.name}_images": len(bad)}, step=0)
@@ -95,8 +119,8 @@ class Conductor:
         self.run.set_tags({"parnet_zoo.precision": precision})
         listeners = Listeners(
             loaded=self._log_loaded,
-            metrics=self.run.log_metrics,
-            checkpoint=lambda path: self.run.log_artifact(path, "checkpoints"),
+            metrics=self._log_epoch,
+            checkpoint=self._log_checkpoint,
             progress=self.progress,
         )
         fitted = fit(
@@ -116,6 +140,11 @@ class Conductor:
         self._log_fit(fitted)
         return fitted
 
+    def _log_epoch(self, metrics: dict[str, float], epoch: int) -> None:
+        self.run.log_metrics(metrics, epoch)
+        if self.trial is not None and self.trial.stops(metrics, epoch):
+            raise TrialPruned(epoch)
+
     def _log_loaded(self, report: WeightsReport) -> None:
         """Say and keep what the training started from."""
         self.progress.say(f"weights from {report}")
@@ -123,20 +152,28 @@ class Conductor:
         lines = [f"{self.plan.recipe.model.weights}", *report.lines()]
         self.run.log_text("\n".join(lines) + "\n", "weights/loaded.txt")
 
+    def _log_checkpoint(self, kept: KeptWeights) -> None:
+        self.run.log_checkpoint(kept.path, kind=kept.kind, step=kept.epoch, keep=kept.keep)
+
     def _log_fit(self, fitted: Fitted) -> None:
-        from parnet_zoo.evaluation.figures import learning_curves
+        from parnet_zoo.training.judging.figures import Figures
+        from parnet_zoo.training.judging.fit_figures import log_fit_figures
 
         self.run.log_artifact(fitted.weights, "weights")
         if self.plan.recipe.tensorboard:
             self.run.log_artifact(self.run.directory / "tensorboard")
-        path = self.run.directory / "learning_curves.png"
-        learning_curves(fitted.history, path, fitted.best_epoch)
-        self.run.log_artifact(path, "figures")
+        figures = Figures(self.run, self.progress)
+        log_fit_figures(figures, self.plan, fitted.history, fitted.best_epoch)
 
-    def _finish(self, fitted: Fitted, validation: Images) -> TrainResult:
+    def _finish(self, fitted: Fitted, train: Images, validation: Images) -> TrainResult:
         from parnet_zoo.serving.runtime import Classifier
         from parnet_zoo.training.champion import better_than_champion
         from parnet_zoo.training.judge import fold_and_pack, judge
+        from parnet_zoo.training.judgement import log_judgement
+        from parnet_zoo.training.judging.context import Asked, Judgement
+        from parnet_zoo.training.judging.figures import Figures
+        from parnet_zoo.training.promoting.measured import measured
+        from parnet_zoo.training.served_cost import served_cost
 
         recipe, folder = self.plan.recipe, self.plan.folder
         packed = self.run.directory / "model"
@@ -149,17 +186,59 @@ class Conductor:
         metrics |= on_validation.flip_metrics("val")
         metrics |= on_test.metrics("test") if on_test else {}
         metrics["unreadable_images"] = self._unreadable
-        if on_test is not None:
-            self._log_judgement(on_test, "test")
-        else:
-            self._log_judgement(on_validation, validation.split.name)
+        metrics |= served_cost(classifier, packed, smoke=recipe.smoke)
+        metrics |= log_judgement(
+            Judgement(
+                recipe=recipe,
+                folder=folder,
+                run=self.run,
+                figures=Figures(self.run, self.progress),
+                model=fitted.model,
+                packed=packed,
+                train=train,
+                validation=Asked("validation", validation, on_validation),
+                test=Asked("test", test, on_test) if test and on_test else None,
+            )
+        )
         self.run.log_metrics(metrics, len(fitted.history["loss"]))
         example = _first(validation).read_bytes()
-        publication = Publication.write(packed, recipe, fitted.best_epoch, example)
-        is_better = better_than_champion(on_validation, self.plan, validation, self.progress)
-        published = publish(publication, self.run, self.progress, is_better)
         last = {name: values[-1] for name, values in fitted.history.items()}
+        if self.trial is not None:
+            published = log_trial(
+                packed,
+                self.run,
+                recipe,
+                step=fitted.best_epoch,
+                example=example,
+                progress=self.progress,
+            )
+        else:
+            publication = Publication.write(
+                packed,
+                recipe,
+                fitted.best_epoch,
+                example,
+                rule=Rule.of(recipe, measured(on_validation, metrics)),
+                card=self._card(packed, on_test or on_validation, last | metrics),
+            )
+            compare = better_than_champion(on_validation, self.plan, validation, self.progress)
+            published = publish(publication, self.run, self.progress, compare)
         return self._result(published, last | metrics, _path(_first(test or validation)))
+
+    def _card(self, packed: Path, judged: Judged, metrics: dict[str, float]) -> CardFacts:
+        from parnet_zoo.training.card import card_facts
+
+        tested = "test_accuracy" in metrics
+        return card_facts(
+            self.plan,
+            self.run.run_id,
+            packed,
+            judged="test" if tested else "validation",
+            truth=judged.truth,
+            answers=judged.probabilities.argmax(axis=-1),
+            metrics=metrics,
+            unreadable=self._unreadable_of,
+        )
 
     def _result(
         self, published: Published, metrics: dict[str, float], example: str | None
@@ -206,24 +285,6 @@ class Conductor:
             "deploy_max_logit_difference": difference.logits,
             "deploy_max_probability_difference": difference.probabilities,
         }
-
-    def _log_judgement(self, judged: Judged, split: str) -> None:
-        from parnet_zoo.evaluation.figures import confusion_matrix
-        from parnet_zoo.evaluation.metrics import confusion
-        from parnet_zoo.evaluation.report import report
-
-        classes = self.plan.folder.classes
-        matrix = confusion(judged.truth, judged.probabilities.argmax(axis=-1), len(classes))
-        path: Path = self.run.directory / f"confusion_matrix_{split}.png"
-        confusion_matrix(matrix, classes, path)
-        self.run.log_artifact(path, "figures")
-        self.run.log_text(report(matrix, classes).to_json(), f"evaluation/{split}.json")
-        flipped = ""
-        if judged.flipped is not None:
-            flipped = f"; {judged.flipped.accuracy:.4f} averaged with the mirror images"
-        self.progress.say(
-            f"{split} accuracy {judged.accuracy:.4f} on {len(judged.truth)} images{flipped}"
-        )
 
 
 def _first(images: Images) -> ImageFile:

@@ -129,15 +129,19 @@ def _already_there(origin: Origin, folder: Path) -> Downloaded | None:
             f"{escaped(folder)} exists but is not the whole of {origin.name}; remove it, or choose"
             " another folder with --to"
         )
+    return _described(source, folder, already_there=True)
+
+
+def _described(source: Source, folder: Path, *, already_there: bool) -> Downloaded:
     return Downloaded(
-        name=origin.name,
+        name=source.name,
         folder=folder,
         url=source.url,
         sha256=source.sha256,
         train=source.images["train"],
         test=source.images["test"],
         dropped=source.dropped,
-        already_there=True,
+        already_there=already_there,
     )
 
 
@@ -182,15 +186,7 @@ def _downloaded(origin: Origin, folder: Path, keep: Path, progress: Progress) ->
         )
         (partial_folder / SOURCE).write_text(source_text(origin, source, unpacked), "utf-8")
     shutil.rmtree(keep, ignore_errors=True)
-    return Downloaded(
-        name=origin.name,
-        folder=folder,
-        url=origin.url,
-        sha256=origin.sha256,
-        train=unpacked.images["train"],
-        test=unpacked.images["test"],
-        dropped=source.dropped,
-    )
+    return _described(source, folder, already_there=False)
 
 
 def _check_room(origin: Origin, keep: Path) -> None:

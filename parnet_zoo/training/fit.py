@@ -32,7 +32,7 @@ from parnet_zoo.training.fit_progress import FitProgress
 from parnet_zoo.training.fit_state import FitState
 from parnet_zoo.training.full_disk import FULL
 from parnet_zoo.training.images import Images, normalisation
-from parnet_zoo.training.labels import distributions
+from parnet_zoo.training.kept_weights import KeptWeights
 from parnet_zoo.training.learner import Learner
 from parnet_zoo.training.pace import Pace
 from parnet_zoo.training.progress import Progress
@@ -82,7 +82,7 @@ class Listeners:
 
     loaded: Callable[[WeightsReport], None]
     metrics: Callable[[dict[str, float], int], None]
-    checkpoint: Callable[[Path], None]
+    checkpoint: Callable[[KeptWeights], None]
     progress: Progress
 
 
@@ -317,7 +317,7 @@ def _validation_data(job: FitJob) -> tf.data.Dataset:
         mean=mean,
         std=std,
     )
-    return batches.map(lambda x, y: (x, distributions(y, len(job.classes))))
+    return batches.map(lambda x, y: (x, tf.one_hot(y, len(job.classes))))
 
 
 def _best_model(job: FitJob, weights: Path) -> Any:

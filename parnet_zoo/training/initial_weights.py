@@ -16,14 +16,24 @@ from parnet_zoo.tracking.weights_file import weights_file
 FIELD = "model.weights"
 
 
-def check_weights(loaded: LoadedRecipe) -> None:
+def check_weights(loaded: LoadedRecipe, *, offline: bool = False) -> None:
     """Look at a local file of weights; one in MLflow is looked at once it is here.
 
+    Args:
+        loaded: The recipe.
+        offline: Whether MLflow may not be asked.
+
     Raises:
-        RecipeError: It is missing, broken or of another kind; said at the field's place.
+        RecipeError: It is missing, broken, of another kind, or not to be had offline; said at the
+            field's place.
     """
     weights = loaded.recipe.model.weights
-    if weights is None or not isinstance(parse_weights_source(weights), LocalFile):
+    if weights is None:
+        return
+    if not isinstance(parse_weights_source(weights), LocalFile):
+        if offline:
+            what = f"{weights} is in MLflow, which is not asked offline: give a local file"
+            raise RecipeError([loaded.problem(FIELD, what)])
         return
     try:
         with open_keras_file(weights_file(weights, Path())):

@@ -37,12 +37,14 @@ class Judged:
     Attributes:
         truth: Labels, (n,).
         probabilities: (n, classes).
+        numbers: Positions of the images in their split, (n,).
         flipped: The same images with the probabilities of each and its mirror image averaged, if
             that was asked for.
     """
 
     truth: NDArray[np.int64]
     probabilities: NDArray[np.float32]
+    numbers: NDArray[np.int64]
     flipped: Judged | None = None
 
     @property
@@ -127,19 +129,20 @@ def judge(classifier: Classifier, images: Images, *, flip: bool = False) -> Judg
     Raises:
         DataError: None of them can be read any more.
     """
-    truths, answers, mirrored = [], [], []
-    for pixels, truth in _batches(images):
-        truths.append(truth)
+    judged, answers, mirrored = [], [], []
+    for pixels, numbers in _batches(images):
+        judged.append(numbers)
         answers.append(classifier.probabilities(pixels))
         if flip:
             mirrored.append(classifier.probabilities(np.ascontiguousarray(pixels[:, :, ::-1])))
-    if not truths:
+    if not judged:
         raise DataError(f"no {images.split.name} image can be read any more; put them back")
-    truth, probabilities = np.concatenate(truths), np.concatenate(answers)
+    numbers, probabilities = np.concatenate(judged), np.concatenate(answers)
+    truth = images.split.labels[numbers]
     if not flip:
-        return Judged(truth, probabilities)
+        return Judged(truth, probabilities, numbers)
     mean = ((probabilities + np.concatenate(mirrored)) / 2).astype(np.float32)
-    return Judged(truth, probabilities, Judged(truth, mean))
+    return Judged(truth, probabilities, numbers, Judged(truth, mean, numbers))
 
 
 def _batches(images: Images) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
@@ -148,4 +151,4 @@ def _batches(images: Images) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int
         indices = readable[start : start + BATCH]
         pixels, ok = images.store.batch(indices)
         if ok.any():
-            yield pixels[ok], images.split.labels[indices[ok]]
+            yield pixels[ok], indices[ok]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from parnet_zoo.errors import UsageError
+from parnet_zoo.errors import TrackingError, UsageError
 from parnet_zoo.recipe import load_recipe
 from parnet_zoo.tracking.ended import EndedRun, ended_run
 from parnet_zoo.tracking.left_behind import LeftRun, left_runs
@@ -20,17 +21,29 @@ from parnet_zoo.training.result import TrainResult
 from parnet_zoo.training.run import plan_of
 from parnet_zoo.training.run_folder import RECIPE, RUNS, RunFolder, broken_off
 from parnet_zoo.training.start import Start
+from parnet_zoo.training.sync_run import sync_run
+from parnet_zoo.training.trial import TrialOf
 
 
-def resume(run_id: str | None = None, *, quiet: bool = False) -> TrainResult | EndedRun:
+def resume(
+    run_id: str | None = None,
+    *,
+    quiet: bool = False,
+    offline: bool = False,
+    trial: TrialOf | None = None,
+) -> TrainResult | EndedRun:
     """Go on with a run of the working directory from its last checkpoint, to its end.
 
     It stays the same MLflow run; no metric is logged twice. With `deterministic: true` in its
     recipe its weights are, bit for bit, those of a run that was never broken off, on one machine.
 
     Args:
-        run_id: MLflow's id of the run; None: the last one that was interrupted.
+        run_id: MLflow's id of the run, or the local one of a run that MLflow does not know yet;
+            None: the last one that was interrupted.
         quiet: Show nothing but warnings.
+        offline: Ask no MLflow store; what the run logs waits in its folder for `sync`. A run that
+            began offline can go on online, and the reverse.
+        trial: Which trial of a sweep it is; what the run's folder says by default.
 
     Returns:
         What `train` would have returned; or, for a run that has its end behind it, which that is.
@@ -40,52 +53,68 @@ def resume(run_id: str | None = None, *, quiet: bool = False) -> TrainResult | E
         DataError: Its images have changed.
         TrackingError: Another process is working on it, or its store does not answer.
         ParnetZooError: As `train`.
+        TrialPruned: As `train`.
     """
     began = Start()
     progress = Progress(quiet=quiet)
     left = broken_off(run_id)
     if left is None:
-        return _ended(run_id)
+        return _ended(run_id, offline=offline)
     if left.status == "FINISHED":
-        _deliver(left)
-        return ended_run(left.run_id) or EndedRun(run_id=left.run_id, status=left.status)
-    plan = _plan(left.directory)
+        return _deliver(left, progress, offline=offline)
+    plan = _plan(left.directory, offline=offline)
     progress.say("\n".join(plan.lines()))
-    with interruptible():
-        return _go_on(left, plan, progress, began)
+    trial = trial or TrialOf.read(left.directory)
+
+    def open_run() -> TrackedRun:
+        return TrackedRun.resume(left.directory, offline=offline)
+
+    with interruptible(), _weights(left.directory, plan) as weights:
+        return lead(plan, left.directory, open_run, weights, progress, began, trial)
 
 
-def _plan(directory: Path) -> Plan:
+def _plan(directory: Path, *, offline: bool) -> Plan:
     """What the run began with; the weights that it started from may have gone since."""
     folder = RunFolder(directory)
     folder.check_recipe()
     loaded = load_recipe(directory / RECIPE)
     if not has_checkpoint(directory):
-        check_weights(loaded)
-    plan = plan_of(loaded)
+        check_weights(loaded, offline=offline)
+    plan = plan_of(loaded, offline=offline)
     folder.check_images(plan)
     return plan
 
 
-def _go_on(left: LeftRun, plan: Plan, progress: Progress, began: Start) -> TrainResult:
-    def open_run() -> TrackedRun:
-        return TrackedRun.resume(left.directory)
-
-    if has_checkpoint(left.directory):
-        return lead(plan, left.directory, open_run, None, progress, began)
+@contextmanager
+def _weights(directory: Path, plan: Plan) -> Iterator[Path | None]:
+    """The weights that the training starts from, unless a checkpoint has taken their place."""
+    if has_checkpoint(directory):
+        yield None
+        return
     with initial_weights(plan.recipe) as weights:
-        return lead(plan, left.directory, open_run, weights, progress, began)
+        yield weights
 
 
-def _deliver(left: LeftRun) -> None:
+def _deliver(left: LeftRun, progress: Progress, *, offline: bool) -> EndedRun:
     """Bring what a finished run could not log to its store."""
-    if not TrackedRun.deliver(left.directory):
-        shutil.rmtree(left.directory, ignore_errors=True)
+    if offline:
+        raise UsageError(
+            f"run {left.run_id} has come to its end; parnet-zoo sync {left.run_id} brings it to"
+            " MLflow when there is a connection"
+        )
+    with interruptible():
+        synced = sync_run(left, progress)
+    if synced.reason:
+        raise TrackingError(synced.reason)
+    return ended_run(synced.run_id) or EndedRun(run_id=synced.run_id, status=synced.status)
 
 
-def _ended(run_id: str | None) -> EndedRun:
+def _ended(run_id: str | None, *, offline: bool) -> EndedRun:
     """What to say where no run of the working directory is to go on."""
     here = Path.cwd() / RUNS
+    if offline:
+        which = "no run" if run_id is None else f"no run {run_id}"
+        raise UsageError(f"{which} was broken off in {here}; MLflow is not asked offline")
     if run_id is None:
         found = ended_run(None, below=here)
         busy = [run.run_id for run in left_runs(RUNS) if run.in_work]

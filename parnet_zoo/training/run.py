@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from parnet_zoo.tracking.run import TrackedRun
 from parnet_zoo.tracking.signals import interruptible
 from parnet_zoo.tracking.stale import mark_dead_runs
 from parnet_zoo.tracking.store import connect, describe_store
+from parnet_zoo.tracking.sweep_child import NUMBER_TAG, PARENT_TAG
 from parnet_zoo.training.initial_weights import check_weights, initial_weights
 from parnet_zoo.training.lead import lead
 from parnet_zoo.training.plan import Plan, make_plan
@@ -24,6 +25,7 @@ from parnet_zoo.training.run_folder import RunFolder
 from parnet_zoo.training.silence import import_quietly
 from parnet_zoo.training.smoke import smoke_recipe
 from parnet_zoo.training.start import Start
+from parnet_zoo.training.trial import TrialOf
 
 
 def train(
@@ -31,6 +33,8 @@ def train(
     *,
     overrides: Sequence[str] = (),
     quiet: bool = False,
+    offline: bool = False,
+    trial: TrialOf | None = None,
     **changes: Any,
 ) -> TrainResult:
     """Train a recipe, track it in MLflow, register the result.
@@ -39,6 +43,8 @@ def train(
         recipe: A file, or the name of a shipped recipe.
         overrides: Fields to change, as `"optimizer.learning_rate=1e-3"`.
         quiet: Show nothing but warnings.
+        offline: Ask no MLflow store; everything waits in the run's folder for `sync`.
+        trial: Which trial of a sweep it is, if it is one; see `sweep`.
         **changes: `epochs`, `image_size`, `batch_size`, `model`, `data`, `weights`, or any field of
             a recipe, such as `time="30m"` or `smoke=True`.
 
@@ -52,21 +58,25 @@ def train(
         TrackingError: The MLflow store does not answer, or does not have those weights.
         ParnetZooError: The training diverged, or memory or the disk was full.
         Interrupted: Ctrl-C or SIGTERM; `resume` goes on with the run.
+        TrialPruned: The trial was given up; its run is FINISHED.
     """
     began = Start()
     progress = Progress(quiet=quiet)
-    plan = plan_training(recipe, overrides=overrides, **changes)
+    plan = plan_training(recipe, overrides=overrides, offline=offline, **changes)
     progress.say("\n".join(plan.lines()))
     with interruptible(), initial_weights(plan.recipe) as weights:
         if weights is not None:
             _try(weights, plan, progress)
-        connect(plan.recipe.experiment)
-        for run_id in mark_dead_runs():
-            progress.say(f"run {run_id} had been killed: marked so in MLflow")
-        folder = RunFolder.create(plan)
-        return lead(
-            plan, folder.path, lambda: _tracked(plan, folder.path), weights, progress, began
-        )
+        if not offline:
+            connect(plan.recipe.experiment)
+            for run_id in mark_dead_runs():
+                progress.say(f"run {run_id} had been killed: marked so in MLflow")
+        path = RunFolder.create(plan, trial).path
+
+        def open_run() -> TrackedRun:
+            return _tracked(plan, path, trial, offline=offline)
+
+        return lead(plan, path, open_run, weights, progress, began, trial)
 
 
 def _try(weights: Path, plan: Plan, progress: Progress) -> None:
@@ -79,20 +89,33 @@ def _try(weights: Path, plan: Plan, progress: Progress) -> None:
     plan.recipe.spec().build(num_classes=len(plan.folder.classes), weights=weights)
 
 
-def plan_training(recipe: str | Path, *, overrides: Sequence[str] = (), **changes: Any) -> Plan:
+def plan_training(
+    recipe: str | Path, *, overrides: Sequence[str] = (), offline: bool = False, **changes: Any
+) -> Plan:
     """What `train` would do with these arguments, without importing TensorFlow.
 
     Raises:
-        RecipeError: The recipe is wrong, or takes far more memory than there is.
+        RecipeError: The recipe is wrong, takes far more memory than there is, or is to be trained
+            offline from weights that are in MLflow.
         DataError: The images are missing or cannot be used.
     """
     loaded = load_recipe(recipe, overrides, **changes)
-    check_weights(loaded)
-    return plan_of(loaded)
+    check_weights(loaded, offline=offline)
+    return plan_of(loaded, offline=offline)
 
 
-def plan_of(loaded: LoadedRecipe) -> Plan:
+def plan_of(
+    loaded: LoadedRecipe,
+    *,
+    offline: bool = False,
+    look: Callable[[LoadedRecipe, int | None], ImageFolder] | None = None,
+) -> Plan:
     """The plan of a recipe, whose weights to start from nobody looks at.
+
+    Args:
+        loaded: The recipe.
+        offline: Whether no store is asked.
+        look: Gives its images and takes a limit, as `images_of`, which it is by default.
 
     Raises:
         RecipeError: It does not fit its images, or takes far more memory than there is.
@@ -101,21 +124,29 @@ def plan_of(loaded: LoadedRecipe) -> Plan:
     checked = loaded.recipe
     if checked.data.source == "digits":
         write_digits(checked.data_root)
-    folder = _scan(loaded)
+    look = look or images_of
+    folder = look(loaded, None)
     if checked.smoke:
         checked = smoke_recipe(checked, len(folder.classes))
-        folder = _scan(loaded, checked.data.limit)
+        folder = look(loaded, checked.data.limit)
     findings = data_findings(checked, folder.classes, len(folder.train))
     if findings:
         raise loaded.error(findings)
-    plan = make_plan(checked, loaded.path, folder, describe_store())
+    store = describe_store()
+    if offline:
+        store = f"{store} (offline: not before parnet-zoo sync)"
+    plan = make_plan(checked, loaded.path, folder, store)
     if plan.misfit is not None:
         raise RecipeError([loaded.problem(*plan.misfit)])
     return plan
 
 
-def _scan(loaded: LoadedRecipe, limit: int | None = None) -> ImageFolder:
-    """The recipe's images, or where it says which they are."""
+def images_of(loaded: LoadedRecipe, limit: int | None = None) -> ImageFolder:
+    """The recipe's images.
+
+    Raises:
+        DataError: They are missing or cannot be used; the message says who names them.
+    """
     recipe = loaded.recipe
     try:
         return scan(
@@ -134,7 +165,7 @@ def _scan(loaded: LoadedRecipe, limit: int | None = None) -> ImageFolder:
         raise DataError(f"{error}\n({source})") from error
 
 
-def _tracked(plan: Plan, directory: Path) -> TrackedRun:
+def _tracked(plan: Plan, directory: Path, trial: TrialOf | None, *, offline: bool) -> TrackedRun:
     recipe, spec = plan.recipe, plan.recipe.spec()
     params: dict[str, Any] = dict(recipe.flattened())
     params |= {f"spec.{name}": value for name, value in _spec_params(spec).items()}
@@ -147,14 +178,19 @@ def _tracked(plan: Plan, directory: Path) -> TrackedRun:
         "parnet_zoo.directory": str(directory),
         **({"parnet_zoo.smoke": "true"} if recipe.smoke else {}),
     }
+    name = f"{recipe.name}-{spec.name}"
     if recipe.description:
         tags["mlflow.note.content"] = recipe.description
+    if trial is not None:
+        tags |= {PARENT_TAG: trial.parent_run_id, NUMBER_TAG: str(trial.number)}
+        name = f"{trial.number:03d}-{name}"
     return TrackedRun.start(
         experiment=recipe.experiment,
-        name=f"{recipe.name}-{spec.name}",
+        name=name,
         directory=directory,
         params=params,
         tags=tags,
+        offline=offline,
     )
 
 

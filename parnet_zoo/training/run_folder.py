@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from parnet_zoo.errors import DataError, TrackingError, UsageError
 from parnet_zoo.tracking.left_behind import LeftRun, left_runs
 from parnet_zoo.training.plan import Plan
+from parnet_zoo.training.trial import TrialOf
 
 RUNS = Path(".parnet-zoo") / "runs"
 """Where the folders are, below the working directory."""
@@ -41,8 +42,12 @@ class RunFolder:
     path: Path
 
     @classmethod
-    def create(cls, plan: Plan) -> Self:
+    def create(cls, plan: Plan, trial: TrialOf | None = None) -> Self:
         """Make the folder of a new run, with its whole recipe in it.
+
+        Args:
+            plan: What is to be done.
+            trial: Which trial of a sweep it is, if it is one.
 
         Raises:
             TrackingError: It cannot be written.
@@ -56,6 +61,8 @@ class RunFolder:
         try:
             path.mkdir(parents=True)
             (path / RECIPE).write_bytes(recipe)
+            if trial is not None:
+                trial.write(path)
             (path / _FACTS).write_text(facts.model_dump_json(), encoding="utf-8")
         except OSError as error:
             raise TrackingError(f"{path} cannot be written: {error.strerror}") from error
@@ -102,14 +109,15 @@ def broken_off(run_id: str | None) -> LeftRun | None:
     """The run in the working directory that is to go on.
 
     Args:
-        run_id: Which one; None: the last one that was interrupted, or else the last that failed.
+        run_id: Which one, by MLflow's id or the local one; None: the last one that was interrupted,
+            or else the last that failed.
 
     Returns:
         None where there is no such run.
     """
     left = [run for run in left_runs(RUNS) if (run.directory / RECIPE).is_file()]
     if run_id is not None:
-        return next((run for run in left if run.run_id == run_id), None)
+        return next((run for run in left if run_id in (run.run_id, run.local_id)), None)
     free = [run for run in left if not run.in_work]
     interrupted = [run for run in free if run.status in ("RUNNING", "KILLED")]
     failed = [run for run in free if run.status == "FAILED"]

@@ -14,6 +14,8 @@ from parnet_zoo.evaluation.figures.canvas import literal, new_figure, save, shor
 COLUMNS = 8
 _CELL, _GAP, _HEAD, _TITLE, _CAPTION = 1.45, 0.08, 0.42, 0.3, 0.22
 _CHARACTERS = 22
+_FEWEST = 5
+"""Columns that the titles need."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +70,8 @@ def augmentation_grid(bands: Sequence[Band], title: str, path: Path) -> None:
     """
     if not bands:
         raise ValueError("there is nothing to draw")
-    width = COLUMNS * _CELL + 2 * _GAP
+    columns = max(len(row) for band in bands for row in band.rows)
+    width = min(max(columns, _FEWEST), COLUMNS) * _CELL + 2 * _GAP
     height = _HEAD + sum(band.height for band in bands) + _GAP
     sheet = _Sheet(width, height)
     sheet.write(title, _GAP, height - _HEAD / 2, size=11, bold=True)

@@ -1,0 +1,1 @@
+"""The parts of `compare`: what a run or version has, what is measured now, what is drawn."""

@@ -1,0 +1,1 @@
+"""The parts of `evaluate`: which images, what is measured on them, what comes out."""

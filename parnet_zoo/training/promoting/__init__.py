@@ -1,0 +1,1 @@
+"""The parts of a promotion: images, measurements, the gate, the rules."""

@@ -1,0 +1,1 @@
+"""What a sweep is made of; `training.sweep` conducts it."""
