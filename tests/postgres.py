@@ -39,7 +39,8 @@ def postgres() -> Iterator[str]:
         start = ["-w", "-t", "60", "-l", str(folder / "log"), "-o", options, "start"]
         _run(user, [pg_ctl, *data, *start])
         try:
-            yield f"postgresql://mlflow@127.0.0.1:{port}/postgres"
+            # SQLAlchemy 2.1 takes the plain address for one of psycopg 3.
+            yield f"postgresql+psycopg2://mlflow@127.0.0.1:{port}/postgres"
         finally:
             subprocess.run(
                 [*_as(user), pg_ctl, *data, "-w", "-m", "immediate", "stop"],

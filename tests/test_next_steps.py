@@ -165,3 +165,16 @@ def mlflow_after(line: str, folder: Path) -> str:
         cwd=folder, env={"PATH": os.defpath}, capture_output=True, text=True, check=True,
     )  # fmt: skip
     return done.stdout.strip()
+
+
+def test_of_a_run_that_was_trained_offline_it_says_how_to_bring_it_to_mlflow(
+    tmp_path: Path,
+) -> None:
+    packed = str(tmp_path / ".parnet-zoo" / "runs" / "a" / "model")
+    offline = {"run_id": "local-1", "model_uri": packed, "model_version": None, "alias": None}
+    text = next_steps(result(**offline))
+    heading = "bring the run to MLflow and register its version, when there is a connection:"
+    assert after(heading, text) == "  parnet-zoo sync local-1"
+    asked = after("ask its network already:", text)
+    assert asked.startswith("  parnet-zoo predict .parnet-zoo/runs/a/model ")
+    assert "models:/" not in text

@@ -43,7 +43,13 @@ tensorboard: true
 """
 UNFINISHED = ".parnet-zoo/runs/*/checkpoints/unfinished-*"
 CHECKPOINT = ".parnet-zoo/runs/*/checkpoints/0*.checkpoint"
-CLOCKS = {"images_per_second", "cpu_seconds"}
+CLOCKS = {
+    "images_per_second",
+    "cpu_seconds",
+    "latency_ms",
+    "latency_p95_ms",
+    "served_images_per_second",
+}
 """Metrics that no two runs have in common."""
 
 
@@ -124,7 +130,8 @@ def soon_after(condition: Callable[[], bool], seconds: float) -> Callable[[], bo
 
 def run_id_in(folder: Path) -> str:
     journal = next(folder.glob(".parnet-zoo/runs/*/journal.jsonl"))
-    return str(json.loads(journal.read_text().splitlines()[0])["data"]["run_id"])
+    entries = [json.loads(line) for line in journal.read_text().splitlines()]
+    return str(next(entry["data"]["run_id"] for entry in entries if entry["kind"] == "created"))
 
 
 @pytest.fixture(scope="module")

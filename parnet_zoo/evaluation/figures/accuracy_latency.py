@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,8 +73,20 @@ def accuracy_against_latency(
     # What lies outside the axes needs no room for labels; below them it covers no point.
     figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
     names = [shorten(point.name, _NAME_CHARACTERS) for point in points]
-    place_labels(axes, names, [(p.milliseconds, p.accuracy) for p in points])
+    place_labels(axes, names, [(p.milliseconds, p.accuracy) for p in points], _steps(front))
     save(figure, path)
+
+
+def _steps(
+    front: Sequence[NetworkPoint],
+) -> list[tuple[tuple[float, float], tuple[float, float]]]:
+    """The pieces of the front's line: along, then up."""
+    lines = []
+    for one, other in pairwise(front):
+        corner = (other.milliseconds, one.accuracy)
+        lines.append(((one.milliseconds, one.accuracy), corner))
+        lines.append((corner, (other.milliseconds, other.accuracy)))
+    return lines
 
 
 def _limits(axes: Axes, points: Sequence[NetworkPoint]) -> None:

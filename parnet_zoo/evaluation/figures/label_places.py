@@ -19,7 +19,7 @@ _DISTANCES = (11, 22, 36, 54, 76, 104, 140)
 """In pixels, the near ones first."""
 _FAR = 22
 _MARGIN = 2.0
-_POINT = 6.0
+_POINT, _LINE = 6.0, 1.5
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,12 @@ class _Place:
         return hypot(self.right, self.up) > _FAR
 
 
-def place_labels(axes: Axes, labels: Sequence[str], points: Sequence[tuple[float, float]]) -> None:
+def place_labels(
+    axes: Axes,
+    labels: Sequence[str],
+    points: Sequence[tuple[float, float]],
+    lines: Sequence[tuple[tuple[float, float], tuple[float, float]]] = (),
+) -> None:
     """Write each label near its point, with a thin line where it had to go far.
 
     The axes must have their final limits and size: the figure is laid out here, and its layout is
@@ -46,12 +51,13 @@ def place_labels(axes: Axes, labels: Sequence[str], points: Sequence[tuple[float
         axes: Where the points are drawn.
         labels: One for each point.
         points: In data coordinates.
+        lines: Horizontal and vertical ones that are not to be covered, likewise, from and to.
     """
     figure = axes.figure.get_figure(root=True)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
-    pixels = [tuple(axes.transData.transform(point)) for point in points]
-    taken = [_around(x, y) for x, y in pixels]
+    taken = [_around(axes, point, point, _POINT) for point in points]
+    taken += [_around(axes, start, end, _LINE) for start, end in lines]
     for label, point in zip(labels, points, strict=True):
         taken.append(_place(axes, label, point, taken))
 
@@ -114,7 +120,8 @@ def _box(
     return box
 
 
-def _around(x: float, y: float) -> Bbox:
+def _around(axes: Axes, start: tuple[float, float], end: tuple[float, float], room: float) -> Bbox:
     from matplotlib.transforms import Bbox
 
-    return Bbox.from_extents(x - _POINT, y - _POINT, x + _POINT, y + _POINT)
+    (x0, y0), (x1, y1) = axes.transData.transform([start, end])
+    return Bbox.from_extents(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)).padded(room)
