@@ -29,6 +29,10 @@ class TrackingError(ParnetZooError):
     exit_code = 4
 
 
+class StoreAwayError(TrackingError):
+    """The MLflow store does not answer, or is in trouble; it may be back later."""
+
+
 class DivergenceError(ParnetZooError):
     """A training went wrong for good; going on with it would only repeat that."""
 

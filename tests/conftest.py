@@ -28,28 +28,14 @@ if os.environ.get("CI"):
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where several workers share the tests, a file stays with one, and so does a trained run.
+    """Where several workers share the files, those with many slow tests come first.
 
-    Files with many slow tests come first, so that no worker is left alone with one at the end.
+    Then no worker is left alone with one at the end.
     """
-    groups = [_group(item) for item in items]
-    slow = Counter(
-        name for name, item in zip(groups, items, strict=True) if item.get_closest_marker("slow")
-    )
-    for name, item in zip(groups, items, strict=True):
-        item.add_marker(pytest.mark.xdist_group(name))
     if os.environ.get("PYTEST_XDIST_WORKER"):
-        in_order = sorted(
-            zip(groups, items, strict=True), key=lambda pair: -slow[pair[0]]
-        )  # stable: within a group as before
-        items[:] = [item for _, item in in_order]
-
-
-def _group(item: pytest.Item) -> str:
-    wanted = getattr(item, "fixturenames", ())
-    return "quickstart" if "quickstart" in wanted else item.path.stem
+        slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+        items.sort(key=lambda item: -slow[item.path])  # stable: within a file as before
 
 
 REPOSITORY = Path(__file__).resolve().parent.parent

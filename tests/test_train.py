@@ -305,7 +305,10 @@ def test_the_same_seed_gives_the_same_numbers(tiny: Path) -> None:
     settings = ("--set", "deterministic=true", "--set", "augmentation.rotation=20", "--json")
     first, second = (parnet_zoo_command(tiny, "train", "tiny.yaml", *settings) for _ in range(2))
     other = parnet_zoo_command(tiny, "train", "tiny.yaml", *settings, "--set", "seed=1")
-    left_out = {"images_per_second", "cpu_seconds"}
+    left_out = {
+        "images_per_second", "cpu_seconds", "latency_ms", "latency_p95_ms",
+        "served_images_per_second",
+    }  # fmt: skip
 
     def numbers(done: Done) -> dict[str, float]:
         metrics = done.json["metrics"]
@@ -400,9 +403,12 @@ def test_the_blogs_recipe_trains_its_network_validates_on_test_and_keeps_its_che
     assert aliased(tmp_path, "dogcat_blog", "champion") == 1
     assert metrics["test_accuracy"] == pytest.approx(metrics["val_accuracy"], abs=1e-6)
     assert metrics["test_loss"] == pytest.approx(metrics["val_loss"], rel=0.05)
-    [checkpoint] = artifact(done, "checkpoints").iterdir()
+    run = the_run(done)
+    kept = f"source_run_id = '{run.info.run_id}' AND tags.`parnet_zoo.checkpoint` = 'epoch'"
+    [checkpoint] = store(tmp_path).search_logged_models([run.info.experiment_id], kept)
     expected = f"ep001-loss{metrics['loss']:.3f}-val_loss{metrics['val_loss']:.3f}"
-    assert checkpoint.name.startswith(expected)
+    assert checkpoint.tags["parnet_zoo.file"].startswith(expected)
+    assert {m.key: m.value for m in checkpoint.metrics}["val_loss"] == metrics["val_loss"]
     assert any(artifact(done, "tensorboard").rglob("events.out.tfevents.*"))
 
 

@@ -5,7 +5,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from parnet_zoo.errors import TrackingError
+from parnet_zoo.errors import StoreAwayError, TrackingError
 from parnet_zoo.tracking.quiet import quiet
 from parnet_zoo.tracking.uri import redact
 
@@ -65,7 +65,7 @@ def _check_server(uri: str, seconds: float, *, advice: bool) -> None:
         )
     except MlflowException as error:
         hint = ": start it, or set MLFLOW_TRACKING_URI to another store" if advice else ""
-        raise TrackingError(
+        raise StoreAwayError(
             f"the MLflow server at {redact(uri)} does not answer ({_cause(error)}){hint}"
         ) from error
     _judge(answer, uri)
@@ -80,7 +80,7 @@ def _judge(answer: Any, uri: str) -> None:
             "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
         )
     if status >= 500 or status == 429:  # noqa: PLR2004  # HTTP's own numbers
-        raise TrackingError(
+        raise StoreAwayError(
             f"the MLflow server at {redact(uri)} is in trouble (HTTP {status}): {_text(answer)}"
         )
     if status != 200 or not answer.text.lstrip().startswith("{"):  # noqa: PLR2004  # HTTP's OK
@@ -106,7 +106,7 @@ def _check_database(uri: str, seconds: float) -> None:
             connection.exec_driver_sql("PRAGMA schema_version" if sqlite else "SELECT 1")
         engine.dispose()
     except Exception as error:  # a driver's own exceptions, ImportError of a missing driver
-        raise TrackingError(
+        raise StoreAwayError(
             f"the tracking database {redact(uri)} cannot be opened ({_cause(error)})"
         ) from error
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from parnet_zoo.data.digits import write_digits
 from parnet_zoo.data.folder import ImageFolder, scan
-from parnet_zoo.errors import DataError
+from parnet_zoo.errors import DataError, StoreAwayError
 from parnet_zoo.recipe import LoadedRecipe, RecipeError, load_recipe
 from parnet_zoo.recipe.data_rules import data_findings
 from parnet_zoo.tracking.run import TrackedRun
@@ -68,7 +68,7 @@ def train(
         if weights is not None:
             _try(weights, plan, progress)
         if not offline:
-            connect(plan.recipe.experiment)
+            _connect(plan)
             for run_id in mark_dead_runs():
                 progress.say(f"run {run_id} had been killed: marked so in MLflow")
         path = RunFolder.create(plan, trial).path
@@ -77,6 +77,16 @@ def train(
             return _tracked(plan, path, trial, offline=offline)
 
         return lead(plan, path, open_run, weights, progress, began, trial)
+
+
+def _connect(plan: Plan) -> None:
+    """See that the store is there, before anything begins."""
+    try:
+        connect(plan.recipe.experiment)
+    except StoreAwayError as error:
+        raise StoreAwayError(
+            f"{error}; or train without it now (--offline), and let `parnet-zoo sync` deliver later"
+        ) from error
 
 
 def _try(weights: Path, plan: Plan, progress: Progress) -> None:
