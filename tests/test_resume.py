@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from tests.conftest import PROGRAMS, Done, parnet_zoo_command, user_environment
+from tests.conftest import CLOCKS, PROGRAMS, Done, parnet_zoo_command, user_environment
 from tests.test_cli import write_pictures
 
 pytestmark = pytest.mark.slow
@@ -43,14 +43,6 @@ tensorboard: true
 """
 UNFINISHED = ".parnet-zoo/runs/*/checkpoints/unfinished-*"
 CHECKPOINT = ".parnet-zoo/runs/*/checkpoints/0*.checkpoint"
-CLOCKS = {
-    "images_per_second",
-    "cpu_seconds",
-    "latency_ms",
-    "latency_p95_ms",
-    "served_images_per_second",
-}
-"""Metrics that no two runs have in common."""
 
 
 @dataclass(frozen=True)
